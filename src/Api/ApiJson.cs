@@ -1,0 +1,35 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using QueueScale.Contracts;
+
+namespace QueueScale.Api;
+
+/// <summary>How the API writes JSON: camelCase, enums as text, members without a value left out.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(Job))]
+[JsonSerializable(typeof(Problem))]
+[JsonSerializable(typeof(BatchAccepted))]
+[JsonSerializable(typeof(Page<Job>))]
+[JsonSerializable(typeof(Page<Run>))]
+[JsonSerializable(typeof(Page<JobTypeInfo>))]
+[JsonSerializable(typeof(Page<WorkerInfo>))]
+[JsonSerializable(typeof(Page<QueueInfo>))]
+[JsonSerializable(typeof(QueueScaleInfo))]
+[JsonSerializable(typeof(SubmitJob))]
+[JsonSerializable(typeof(SubmitJob[]))]
+[JsonSerializable(typeof(HealthReport))]
+internal sealed partial class ApiJson : JsonSerializerContext
+{
+    /// <summary>Gives options the API's way of writing.</summary>
+    public static void Apply(JsonSerializerOptions options)
+    {
+        options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+        options.Converters.Add(new CamelCase<JobState>());
+        options.Converters.Add(new CamelCase<JobPriority>());
+        options.Converters.Add(new CamelCase<RunEnding>());
+        options.TypeInfoResolverChain.Insert(0, Default);
+    }
+}
+
+internal sealed class CamelCase<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.CamelCase)
+    where T : struct, Enum;

@@ -1,0 +1,38 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace QueueScale.Api;
+
+/// <summary>What the API accepts, and how it ends. Section "Api".</summary>
+public sealed class ApiOptions
+{
+    /// <summary>The longest input of one job, in bytes of JSON. Default 262144.</summary>
+    [Range(1024, 16 * 1024 * 1024)]
+    public int MaxInputBytes { get; set; } = 256 * 1024;
+
+    /// <summary>The longest body of a batch, in bytes. Default 16 MiB.</summary>
+    [Range(1024, 256 * 1024 * 1024)]
+    public int MaxBatchBytes { get; set; } = 16 * 1024 * 1024;
+
+    /// <summary>A queue should be empty this long after now: what <c>desiredWorkers</c> aims at. Default 1 minute.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan TargetDrainTime { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>After SIGTERM the API fails readiness and goes on serving for this long, so that proxies notice. Default 5 seconds.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:20")]
+    public TimeSpan DrainDelay { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Jobs that may be on their way to workers in one lane; further ones wait in PostgreSQL. Default 20000.</summary>
+    /// <remarks>A broker that holds millions of messages is slow.</remarks>
+    [Range(1000, 1_000_000)]
+    public int LaneWindow { get; set; } = 20_000;
+}
+
+/// <summary>Who may call. Section "Auth".</summary>
+public sealed class AuthOptions
+{
+    /// <summary>The key of the first tenant: <c>qs_</c> and at least 20 further characters.</summary>
+    [DataType(DataType.Password)]
+    [Required(ErrorMessage = "Set it to 'qs_' and at least 20 further characters, such as the output of 'openssl rand -hex 24' behind 'qs_'.")]
+    [RegularExpression("qs_[A-Za-z0-9_-]{20,200}", ErrorMessage = "A key is 'qs_' and 20 to 200 of letters, digits, '-' and '_'.")]
+    public string BootstrapKey { get; set; } = "";
+}

@@ -1,0 +1,87 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Options;
+using QueueScale.Bus;
+using QueueScale.Contracts;
+using QueueScale.Hosting;
+using QueueScale.Store;
+
+namespace QueueScale.Api;
+
+/// <summary>Keeps the depth of the queues at hand for metrics, as PostgreSQL counts it. What it could not read lately is not reported: unknown is not zero.</summary>
+internal sealed class DepthDuty : DutyLoop
+{
+    /// <summary>Figures that are older are unknown.</summary>
+    private static readonly TimeSpan GoodFor = TimeSpan.FromSeconds(3);
+
+    private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(2);
+
+    private readonly FleetReader fleet;
+    private readonly KnownTypes types;
+    private readonly TimeProvider clock;
+    private readonly RateBook rates;
+    private Reading? last;
+
+    public DepthDuty(FleetReader fleet, KnownTypes types, BrokerLink broker, IOptions<ApiOptions> options, TimeProvider clock, ILogger<DepthDuty> logger)
+        : base(TimeSpan.FromSeconds(1), clock, logger)
+    {
+        this.fleet = fleet;
+        this.types = types;
+        this.clock = clock;
+        rates = new RateBook(clock);
+        Gauge("queuescale.queue.ready", "{job}", "Jobs that wait for a worker.", queue => queue.Ready);
+        Gauge("queuescale.queue.running", "{job}", "Jobs that a worker runs.", queue => queue.Running);
+        Gauge("queuescale.queue.scheduled", "{job}", "Jobs that wait for their time or their next attempt.", queue => queue.Waiting);
+        Gauge("queuescale.queue.oldest", "s", "For how long the oldest ready job has been ready; 0 when none is.", queue => queue.OldestSeconds);
+        Gauge("queuescale.queue.drain", "s", "What the live workers need for the ready jobs; with none alive, what one would need.", queue => queue.DrainSeconds);
+        Gauge("queuescale.workers.live", "{worker}", "Workers that pulse and serve the queue.", queue => queue.Workers);
+        Gauge("queuescale.workers.desired", "{worker}", "Workers that would finish the backlog within Api:TargetDrainTime.", queue => queue.DesiredWorkers(options.Value.TargetDrainTime));
+        ApiMetrics.Meter.CreateObservableGauge("queuescale.drain.target", () => options.Value.TargetDrainTime.TotalSeconds, "s", "What the drain time of a queue should stay below: Api:TargetDrainTime.");
+        DependencyGauge.Create(
+            ApiMetrics.Meter,
+            () => IsGood ? 1 : 0,
+            () => broker.State == BrokerState.Unknown ? null : broker.State == BrokerState.Up ? 1 : 0);
+    }
+
+    /// <summary>The queues that are a job type's own or that a worker has served.</summary>
+    public IEnumerable<string> KnownQueues => last?.Known ?? [];
+
+    private bool IsGood => last is { } reading && clock.GetElapsedTime(reading.At) < GoodFor;
+
+    /// <summary>How fast a queue fills and empties; null while that is unknown.</summary>
+    public QueueRates? Rates(string queue) => rates.Of(queue);
+
+    /// <summary>A queue's name as a label.</summary>
+    public string Label(string queue) =>
+        last?.Known.Contains(queue) == true || types.Present.Values.Any(type => type.Registered.Queue == queue) ? queue : Hosting.Label.Other;
+
+    public override async Task<int> RunOnceAsync(CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(ReadLimit);
+        var began = clock.GetTimestamp();
+        var queues = await fleet.QueuesAsync(limit.Token);
+        rates.Add(queues);
+        var known = queues.Where(queue => queue.IsKnown).ToArray();
+        var others = queues.Where(queue => !queue.IsKnown).ToArray();
+        last = new Reading(began, known.Select(queue => queue.Name).ToHashSet(), others.Length > 0 ? [.. known, Together(others)] : known);
+        return 0;
+    }
+
+    /// <summary>Queues that exist only because somebody named them share one series.</summary>
+    private static QueueFigures Together(QueueFigures[] queues) => QueueFigures.Unused(Hosting.Label.Other) with
+    {
+        Ready = queues.Sum(queue => queue.Ready),
+        Running = queues.Sum(queue => queue.Running),
+        Waiting = queues.Sum(queue => queue.Waiting),
+        OldestSeconds = queues.Max(queue => queue.OldestSeconds),
+    };
+
+    private void Gauge<T>(string name, string unit, string description, Func<QueueFigures, T> value)
+        where T : struct =>
+        ApiMetrics.Meter.CreateObservableGauge(
+            name,
+            () => IsGood ? last!.Queues.Select(queue => new Measurement<T>(value(queue), new KeyValuePair<string, object?>("queue", queue.Name))) : [],
+            unit, description);
+
+    private sealed record Reading(long At, HashSet<string> Known, IReadOnlyList<QueueFigures> Queues);
+}

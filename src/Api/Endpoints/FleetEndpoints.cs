@@ -1,0 +1,73 @@
+using System.Text.Json;
+using System.Xml;
+using Microsoft.Extensions.Options;
+using QueueScale.Contracts;
+using QueueScale.Store;
+
+namespace QueueScale.Api;
+
+/// <summary>Job types, workers and queues.</summary>
+internal static class FleetEndpoints
+{
+    public static void MapFleet(this IEndpointRouteBuilder routes)
+    {
+        var fleet = routes.MapGroup("/v1").WithTags("Fleet").AddEndpointFilter(StoreDeadline.ApplyAsync);
+        fleet.MapGet("/job-types", JobTypesAsync).WithName("ListJobTypes").WithSummary("Lists the job types that workers have registered.").Produces<Page<JobTypeInfo>>().ProducesProblems(503);
+        fleet.MapGet("/workers", WorkersAsync).WithName("ListWorkers").WithSummary("Lists the live workers.").Produces<Page<WorkerInfo>>().ProducesProblems(503);
+        fleet.MapGet("/queues", QueuesAsync).WithName("ListQueues").WithSummary("Lists the queues.").Produces<Page<QueueInfo>>().ProducesProblems(503);
+        fleet.MapGet("/queues/{queue}/scale", ScaleAsync).WithName("ScaleQueue").WithSummary("What an autoscaler reads; a queue that nobody has used answers zeros.")
+            .Produces<QueueScaleInfo>().ProducesProblems(404, 503);
+    }
+
+    private static async Task<Page<JobTypeInfo>> JobTypesAsync(HttpContext context, JobTypes types) =>
+        new([.. (await types.AllAsync(context.RequestAborted)).Select(type =>
+        {
+            using var schema = JsonDocument.Parse(type.InputSchema);
+            return new JobTypeInfo
+            {
+                Name = type.Name,
+                Queue = type.Queue,
+                MaxAttempts = type.MaxAttempts,
+                Timeout = type.Timeout is { } timeout ? XmlConvert.ToString(timeout) : null,
+                InputSchema = schema.RootElement.Clone(),
+                RegisteredAt = type.RegisteredAt,
+            };
+        })]);
+
+    private static async Task<Page<WorkerInfo>> WorkersAsync(HttpContext context, FleetReader fleet) => new(await fleet.WorkersAsync(context.RequestAborted));
+
+    private static async Task<Page<QueueInfo>> QueuesAsync(HttpContext context, FleetReader fleet, DepthDuty depth) =>
+        new([.. (await fleet.QueuesAsync(context.RequestAborted)).Select(queue => new QueueInfo
+        {
+            Name = queue.Name,
+            Ready = queue.Ready,
+            Running = queue.Running,
+            Waiting = queue.Waiting,
+            OldestSeconds = Math.Round(queue.OldestSeconds, 3),
+            DrainSeconds = Math.Round(queue.DrainSeconds, 3),
+            Rates = depth.Rates(queue.Name),
+            Workers = queue.Workers,
+        })]);
+
+    private static async Task<QueueScaleInfo> ScaleAsync(string queue, HttpContext context, FleetReader fleet, IOptions<ApiOptions> options)
+    {
+        if (!QueueName.IsValid(queue))
+        {
+            throw Refusal.NotFound($"'{queue}' cannot be a queue: a name is {QueueName.Rule}.");
+        }
+
+        var figures = await fleet.QueueAsync(queue, context.RequestAborted);
+        return new QueueScaleInfo
+        {
+            Queue = queue,
+            Ready = figures.Ready,
+            Running = figures.Running,
+            Backlog = figures.Ready + figures.Running,
+            Slots = figures.Slots,
+            Workers = figures.Workers,
+            OldestSeconds = Math.Round(figures.OldestSeconds, 3),
+            DrainSeconds = Math.Round(figures.DrainSeconds, 3),
+            DesiredWorkers = figures.DesiredWorkers(options.Value.TargetDrainTime),
+        };
+    }
+}

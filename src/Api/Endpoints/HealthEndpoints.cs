@@ -1,0 +1,48 @@
+using QueueScale.Bus;
+using QueueScale.Hosting;
+using QueueScale.Store;
+
+namespace QueueScale.Api;
+
+/// <summary>The body of a health answer.</summary>
+/// <param name="Status">live, starting, started, ready, degraded, draining or unavailable.</param>
+/// <param name="Checks">What each dependency answered, by its name.</param>
+internal sealed record HealthReport(string Status, IReadOnlyDictionary<string, CheckResult>? Checks = null);
+
+/// <summary>Health. Liveness looks at nothing outside the process; readiness needs PostgreSQL and reports RabbitMQ, without which jobs are still accepted.</summary>
+internal static class HealthEndpoints
+{
+    private const string Steps = "postgres/steps";
+    private const string General = "postgres/general";
+    private const string RabbitMq = "rabbitmq";
+
+    public static void AddHealth(this IServiceCollection services) => services.AddSingleton(provider =>
+    {
+        var (database, broker) = (provider.GetRequiredService<Database>(), provider.GetRequiredService<BrokerLink>());
+        return new DependencyChecks(
+            provider.GetRequiredService<TimeProvider>(),
+            new DependencyCheck(Steps, () => Database.AskAsync(database.Steps)),
+            new DependencyCheck(General, () => Database.AskAsync(database.General)),
+            new DependencyCheck(RabbitMq, broker.AskAsync));
+    });
+
+    public static void MapHealth(this IEndpointRouteBuilder routes)
+    {
+        var health = routes.MapGroup("/health").ExcludeFromDescription();
+        health.MapGet("/live", () => TypedResults.Json(new HealthReport("live")));
+        health.MapGet("/startup", (ApiLife life) => Answer(life.HasStarted, new HealthReport(life.HasStarted ? "started" : "starting")));
+        health.MapGet("/ready", ReadyAsync);
+    }
+
+    private static async Task<IResult> ReadyAsync(ApiLife life, DependencyChecks dependencies)
+    {
+        var checks = await dependencies.AskAsync();
+        var status = life.IsDraining ? "draining"
+            : !checks[Steps].IsOk || !checks[General].IsOk ? "unavailable"
+            : !life.HasStarted ? "starting"
+            : !checks[RabbitMq].IsOk ? "degraded" : "ready";
+        return Answer(status is "ready" or "degraded", new HealthReport(status, checks));
+    }
+
+    private static IResult Answer(bool good, HealthReport report) => TypedResults.Json(report, statusCode: good ? 200 : 503);
+}

@@ -1,0 +1,1 @@
+return await QueueScale.Api.QueueScaleApi.RunAsync(args);

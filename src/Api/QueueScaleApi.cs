@@ -1,0 +1,108 @@
+using MassTransit;
+using Microsoft.Extensions.Options;
+using QueueScale.Bus;
+using QueueScale.Hosting;
+using QueueScale.Store;
+
+namespace QueueScale.Api;
+
+/// <summary>The API process: registrations, then routes.</summary>
+internal static class QueueScaleApi
+{
+    private const string Program = "queuescale-api";
+
+    /// <summary>After this long a caller hears that the outcome of its submission is unknown.</summary>
+    private static readonly TimeSpan SubmitDeadline = TimeSpan.FromMilliseconds(1800);
+
+    /// <param name="args">The program's arguments.</param>
+    /// <param name="replace">Replaces parts, for tests that must see a protection fail.</param>
+    public static Task<int> RunAsync(string[] args, Action<IServiceCollection>? replace = null) =>
+        args is ["migrate", ..] ? MigrateAsync(args[1..]) : HostProgram.RunAsync(Program, () => Task.FromResult<IHost>(Build(args, replace)));
+
+    private static WebApplication Build(string[] args, Action<IServiceCollection>? replace)
+    {
+        var builder = WebApplication.CreateSlimBuilder(args);
+        builder.UseSerilog();
+        builder.AddOtlp(Program);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        var services = builder.Services;
+        services.AddCheckedOptions<ApiOptions>("Api");
+        services.AddCheckedOptions<AuthOptions>("Auth");
+        services.AddCheckedOptions<BusOptions>("Bus");
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = HostProgram.ShutdownBudget);
+        services.ConfigureHttpJsonOptions(json => ApiJson.Apply(json.SerializerOptions));
+        services.AddOpenApi();
+        services.AddSingleton(TimeProvider.System);
+        services.AddMetricsCollector();
+
+        var postgres = builder.Configuration.Postgres(Database.Check);
+        services.AddRabbitMqBus(builder.Configuration.RabbitMq(), Program);
+        services.AddSingleton(_ => new Database(postgres, Program));
+        services.AddSingleton<JobTypes>();
+        services.AddSingleton<KnownTypes>();
+        services.AddSingleton<SubmissionReader>();
+        services.AddSingleton(provider => new Submissions(provider.GetRequiredService<Database>(), provider.GetRequiredService<WakeUps>().Send, SubmitDeadline));
+        services.AddSingleton(provider => new WakeUps(
+            provider.GetRequiredService<IBus>(), provider.GetRequiredService<BrokerLink>(), provider.GetRequiredService<IOptions<BusOptions>>(), provider.GetRequiredService<ILogger<WakeUps>>())
+        {
+            CloseLane = (queue, lane, at) => provider.GetRequiredService<Lanes>().CloseAsync(queue, lane, at, CancellationToken.None),
+            MeanRunSeconds = provider.GetRequiredService<MeansDuty>().Of,
+        });
+        services.AddSingleton<Cancellations>();
+        services.AddSingleton<JobReader>();
+        services.AddSingleton<FleetReader>();
+        services.AddSingleton<Lanes>();
+        services.AddSingleton<DueJobs>();
+        services.AddSingleton<Deaths>();
+        services.AddSingleton<Reconciliation>();
+
+        services.AddHealth();
+        services.AddSingleton<Rehearsal>();
+        services.AddSingleton<ApiLife>();
+        services.AddHostedService(provider => provider.GetRequiredService<ApiLife>());
+        services.AddHostedService<DueJobsDuty>();
+        services.AddHostedService<DeadWorkerDuty>();
+        services.AddHostedService<ReconcileDuty>();
+        services.AddHostedService<FeedDuty>();
+        services.AddSingleton<DepthDuty>();
+        services.AddHostedService(provider => provider.GetRequiredService<DepthDuty>());
+        services.AddHostedService<BrokerDepthDuty>();
+        services.AddSingleton<MeansDuty>();
+        services.AddHostedService(provider => provider.GetRequiredService<MeansDuty>());
+        services.AddHostedService(provider => provider.GetRequiredService<KnownTypes>());
+        replace?.Invoke(services);
+
+        var app = builder.Build();
+        app.UseRequestSpans();
+        app.UseMiddleware<ProblemMiddleware>();
+        app.Use(app.Services.GetRequiredService<Rehearsal>().PassAsync);
+        app.UseMiddleware<Auth>();
+        app.UseRouting();
+        app.MapHealth();
+        app.MapMetrics();
+        app.MapOpenApi();
+        app.MapJobs();
+        app.MapFleet();
+        return app;
+    }
+
+    /// <summary>Brings the database up to date and ends.</summary>
+    private static async Task<int> MigrateAsync(string[] args)
+    {
+        try
+        {
+            var settings = new ConfigurationBuilder().AddJsonFile("appsettings.json", optional: true).AddEnvironmentVariables().AddCommandLine(args).Build();
+            var applied = await Schema.MigrateAsync(settings.Postgres(Database.Check), CancellationToken.None);
+            Console.WriteLine(applied.Count == 0 ? "The database is up to date." : $"Migrated: {string.Join(", ", applied)}.");
+            return 0;
+        }
+        catch (Exception error) when (error is BadSetting or SchemaMismatch)
+        {
+            return HostProgram.Refuse(Program, error.Message);
+        }
+        catch (Exception error) when (BatchErrors.IsPassing(error) || error is Npgsql.PostgresException)
+        {
+            return HostProgram.Refuse(Program, $"The database cannot be migrated: {error.Message} Check ConnectionStrings:Postgres, and that its user may create tables.");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.CommandLine;
+using QueueScale.Cli.Jobs;
+using QueueScale.Cli.Terminal;
+using QueueScale.Client;
+using QueueScale.Contracts;
+
+namespace QueueScale.Cli.Commands;
+
+/// <summary><c>jobs</c>: lists jobs.</summary>
+internal static class JobsCommand
+{
+    public static Command Create()
+    {
+        var state = new Option<JobState?>("--state") { Description = "Only jobs in this state.", HelpName = "STATE" };
+        var type = new Option<string?>("--type") { Description = "Only jobs of this type.", HelpName = "TYPE" };
+        var queue = new Option<string?>("--queue") { Description = "Only jobs of this queue.", HelpName = "NAME" };
+        var tag = new Option<string?>("--tag") { Description = "Only jobs with this tag.", HelpName = "TAG" };
+        var limit = new Option<int?>("--limit") { Description = "How many at most. Default 20.", HelpName = "N", DefaultValueFactory = _ => 20 };
+        var json = Print.JsonOption();
+        var target = new ApiTarget();
+
+        var command = new Command("jobs", "List jobs.") { state, type, queue, tag, limit, json };
+        target.AddTo(command);
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var client = target.Connect(parsed);
+            var page = await client.GetJobsAsync(
+                new JobFilter
+                {
+                    State = parsed.GetValue(state),
+                    Type = parsed.GetValue(type),
+                    Queue = parsed.GetValue(queue),
+                    Tag = parsed.GetValue(tag),
+                    Limit = parsed.GetValue(limit),
+                },
+                stop);
+            if (parsed.GetValue(json)) Print.Json(page);
+            else PrintPage(page);
+            return 0;
+        });
+        return command;
+    }
+
+    private static void PrintPage(Page<Job> page)
+    {
+        if (page.Items.Count == 0)
+        {
+            Console.Out.WriteLine("No jobs.");
+            return;
+        }
+        Print.Table(
+            ["ID", "TYPE", "QUEUE", "STATE", "PROGRESS", "ATTEMPT", "AGE"],
+            page.Items.Select(job => new[]
+            {
+                job.Id.ToString(), job.Type, job.Queue, Print.Word(job.State), JobText.Progress(job), $"{job.Attempt} of {job.MaxAttempts}", Print.Short(DateTime.UtcNow - job.CreatedAt),
+            }));
+        if (page.Next is not null) Console.Out.WriteLine("… and more: raise --limit, or narrow it with --state, --type, --queue or --tag.");
+    }
+}

@@ -1,0 +1,50 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace QueueScale.Hosting;
+
+/// <summary>Runs a host to its end. What stops it at the start for a reason that its operator can mend is one line, not a stack trace.</summary>
+public static class HostProgram
+{
+    /// <summary>The whole time from SIGTERM to the exit of the process. Grace periods of whatever runs it must be longer.</summary>
+    public static readonly TimeSpan ShutdownBudget = TimeSpan.FromSeconds(25);
+
+    /// <returns>The exit code: 0 after a clean end, 1 otherwise.</returns>
+    public static async Task<int> RunAsync(string program, Func<Task<IHost>> build)
+    {
+        try
+        {
+            using var host = await build();
+            await host.RunAsync();
+            return Environment.ExitCode;
+        }
+        catch (OptionsValidationException error)
+        {
+            return Refuse(program, string.Join(" ", error.Failures));
+        }
+        catch (Exception error) when (error is BadSetting || IsBinding(error))
+        {
+            return Refuse(program, error.InnerException is FormatException inner ? $"{error.Message} {inner.Message}" : error.Message);
+        }
+        catch (IOException error) when (error.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            return Refuse(program, $"{error.Message} Set ASPNETCORE_URLS to another address.");
+        }
+        catch (Exception error) when (error is SocketException || error is FormatException { TargetSite.DeclaringType.Name: nameof(BindingAddress) })
+        {
+            return Refuse(program, $"It cannot listen: {error.Message.TrimEnd('.')}. Set ASPNETCORE_URLS to addresses of this machine, such as 'http://0.0.0.0:8080'.");
+        }
+    }
+
+    /// <summary>Stops a starting process with one line.</summary>
+    public static int Refuse(string program, string reason)
+    {
+        Console.Error.WriteLine($"{program}: {reason.ReplaceLineEndings(" ")}");
+        return 1;
+    }
+
+    private static bool IsBinding(Exception error) =>
+        error is InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" };
+}

@@ -1,0 +1,23 @@
+using System.Diagnostics.Metrics;
+
+namespace QueueScale.Hosting;
+
+/// <summary>Counts jobs that have become final, where that happens: in workers, and in the API for cancelled waiting jobs and for those that a death ends.</summary>
+public static class FinishedJobs
+{
+    private static readonly Meter Meter = new("QueueScale.Hosting");
+
+    private static readonly Counter<long> Finished = Meter.CreateCounter<long>("queuescale.jobs.finished", "{job}", "Jobs that have become final.");
+
+    /// <param name="queue">The job's queue, as a label.</param>
+    /// <param name="type">The job's type, as a label.</param>
+    /// <param name="outcome">succeeded, failed or cancelled.</param>
+    public static void Add(string queue, string type, string outcome) => Finished.Add(1, new("queue", queue), new("type", type), new("outcome", outcome));
+}
+
+/// <summary>Labels whose values callers could choose.</summary>
+public static class Label
+{
+    /// <summary>Stands for all queues and types that no worker has registered or served, so that nobody can make series.</summary>
+    public const string Other = "_other";
+}

@@ -1,0 +1,12 @@
+namespace QueueScale.Jobs;
+
+/// <summary>What the built-in job types need to know of their machine. Section "Jobs".</summary>
+public sealed class JobsOptions
+{
+    /// <summary>The folder below which <c>file:</c> sources are found, the same on every worker that serves them. Empty: no such source can be read.
+    /// Default empty.</summary>
+    public string DataRoot { get; set; } = "";
+
+    /// <summary>Whether the <c>probe.*</c> job types are registered: jobs to try a deployment with, one of which kills its worker. Default false.</summary>
+    public bool Probes { get; set; }
+}

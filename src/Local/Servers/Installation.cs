@@ -1,0 +1,34 @@
+namespace QueueScale.Local;
+
+/// <summary>Sees to it that the programs we start are installed.</summary>
+internal static class Installation
+{
+    /// <summary>PostgreSQL and RabbitMQ.</summary>
+    public static async Task EnsureServersAsync(RunFolder folder, Tell? tell, CancellationToken cancellation)
+    {
+        await AptGet.LetEndAsync(folder, tell, cancellation);
+
+        var missing = new List<(string Program, string Package)>();
+        if (await PostgresPrograms.FindAsync() is null) missing.Add(("PostgreSQL", "postgresql"));
+        if (RabbitPrograms.Find() is null) missing.Add(("RabbitMQ", "rabbitmq-server"));
+        await InstallAsync(missing, "with `postgres` and `rabbitmq-server` on PATH", folder, tell, cancellation);
+    }
+
+    /// <summary>Installs what is missing where we may, saying so first. The caller holds the folder's lock.</summary>
+    /// <exception cref="LocalProblem">Something is missing and we may not install it: says what to type.</exception>
+    public static async Task InstallAsync(
+        IReadOnlyList<(string Program, string Package)> missing, string place, RunFolder folder, Tell? tell, CancellationToken cancellation)
+    {
+        if (missing.Count == 0) return;
+
+        var programs = string.Join(" and ", missing.Select(one => one.Program));
+        string[] packages = [.. missing.Select(one => one.Package)];
+        if (!AptGet.IsUsable)
+        {
+            throw new LocalProblem(AptGet.Exists
+                ? $"{programs} must be installed, which needs root: sudo apt-get install {string.Join(' ', packages)}"
+                : $"{programs} must be installed, {place}. Use the packages of your system, then try again.");
+        }
+        await AptGet.InstallAsync(programs, packages, folder, tell, cancellation);
+    }
+}

@@ -1,0 +1,64 @@
+namespace QueueScale.Local;
+
+/// <summary>The private PostgreSQL and RabbitMQ of one run folder.</summary>
+public sealed class LocalServers
+{
+    internal LocalServers(RunFolder folder)
+    {
+        Folder = folder;
+        Postgres = new PostgresServer(folder);
+        Rabbit = new RabbitServer(folder);
+    }
+
+    /// <summary>Where they live.</summary>
+    public RunFolder Folder { get; }
+
+    /// <summary>The PostgreSQL server.</summary>
+    public PostgresServer Postgres { get; }
+
+    /// <summary>The RabbitMQ server.</summary>
+    public RabbitServer Rabbit { get; }
+
+    /// <summary>Whether both run.</summary>
+    public bool AreRunning => Postgres.Process is not null && Rabbit.Process is not null;
+
+    /// <summary>Starts what does not run, both at once, and returns when both are ready. Takes over what an earlier command left.</summary>
+    public static async Task<LocalServers> StartAsync(RunFolder folder, Tell? tell = null, CancellationToken cancellation = default)
+    {
+        using var held = await folder.LockAsync(tell, cancellation);
+        return await StartHeldAsync(folder, tell, cancellation);
+    }
+
+    /// <summary>Ends both in an orderly way.</summary>
+    public async Task StopAsync(CancellationToken cancellation = default)
+    {
+        using var held = await Folder.LockAsync(cancellation: cancellation);
+        await Task.WhenAll(Postgres.StopAsync(), Rabbit.StopAsync());
+    }
+
+    /// <summary>The Npgsql connection string of a database.</summary>
+    public string PostgresConnectionString(string database = PostgresServer.DefaultDatabase) => Postgres.ConnectionString(database);
+
+    /// <summary>The AMQP address of a vhost.</summary>
+    public string RabbitMqUri(string vhost = RabbitServer.DefaultVhost) => Rabbit.Uri(vhost);
+
+    /// <summary>The servers of a run folder, running or not.</summary>
+    public static LocalServers Of(RunFolder folder) => new(folder);
+
+    // The caller holds the lock.
+    internal static async Task<LocalServers> StartHeldAsync(RunFolder folder, Tell? tell, CancellationToken cancellation)
+    {
+        await Installation.EnsureServersAsync(folder, tell, cancellation);
+        await Leftovers.EndAsync(folder, cancellation);
+
+        var servers = new LocalServers(folder);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        Task[] starts = [servers.Postgres.StartAsync(tell, either.Token), servers.Rabbit.StartAsync(tell, either.Token)];
+        var first = await Task.WhenAny(starts);
+        if (!first.IsCompletedSuccessfully) await either.CancelAsync(); // nobody wants to wait for the other one then
+        await Task.WhenAll(starts).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        await first;
+        await Task.WhenAll(starts);
+        return servers;
+    }
+}

@@ -1,0 +1,169 @@
+using System.Text.Json;
+using Npgsql;
+using NpgsqlTypes;
+using QueueScale.Contracts;
+
+namespace QueueScale.Store;
+
+/// <summary>What a list of jobs is narrowed to. Null members do not narrow.</summary>
+public sealed record JobFilter
+{
+    public JobState? State { get; init; }
+
+    public string? Type { get; init; }
+
+    public string? Queue { get; init; }
+
+    public string? Tag { get; init; }
+
+    public DateTime? CreatedAfter { get; init; }
+
+    public DateTime? CreatedBefore { get; init; }
+
+    /// <summary>The last id of the page before.</summary>
+    public Guid? After { get; init; }
+
+    public required int Limit { get; init; }
+}
+
+/// <summary>Reads jobs and their runs as the API shows them.</summary>
+public sealed class JobReader(Database database)
+{
+    private const string Columns = """
+        id, type, queue, high, state, progress::text, attempts, max_attempts, interruptions, crashes, error::text, tags, created_at, run_at, started_at,
+        finished_at, checkpointed_at
+        """;
+
+    public async Task<Job?> FindAsync(Guid id, int tenant, CancellationToken cancellation)
+    {
+        await using var command = database.General.CreateCommand($"select {Columns}, input::text, result::text from jobs where id = $1 and tenant = $2");
+        await using var reader = await command.With(id).With(tenant).ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation) ? Read(reader, whole: true) : null;
+    }
+
+    /// <summary>One page, the newest first, by id.</summary>
+    public async Task<IReadOnlyList<Job>> ListAsync(JobFilter filter, int tenant, CancellationToken cancellation)
+    {
+        await using var command = database.General.CreateCommand();
+        var where = new List<string>();
+        Narrow("tenant = {0}", tenant, NpgsqlDbType.Integer);
+        Narrow("state = {0}", (short?)filter.State, NpgsqlDbType.Smallint);
+        Narrow("type = {0}", filter.Type, NpgsqlDbType.Text);
+        Narrow("queue = {0}", filter.Queue, NpgsqlDbType.Text);
+        Narrow("{0} = any(tags)", filter.Tag, NpgsqlDbType.Text);
+        Narrow("created_at > {0}", filter.CreatedAfter, NpgsqlDbType.TimestampTz);
+        Narrow("created_at < {0}", filter.CreatedBefore, NpgsqlDbType.TimestampTz);
+        Narrow("id < {0}", filter.After, NpgsqlDbType.Uuid);
+        command.With(filter.Limit);
+        command.CommandText = $"select {Columns} from jobs where {string.Join(" and ", where)} order by id desc limit ${command.Parameters.Count}";
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var jobs = new List<Job>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            jobs.Add(Read(reader, whole: false));
+        }
+
+        return jobs;
+
+        void Narrow(string condition, object? value, NpgsqlDbType type)
+        {
+            if (value is not null)
+            {
+                command.With(value, type);
+                where.Add(string.Format(null, condition, $"${command.Parameters.Count}"));
+            }
+        }
+    }
+
+    /// <summary>All runs of a job, the first first; null when there is no such job.</summary>
+    public async Task<IReadOnlyList<Run>?> RunsAsync(Guid id, int tenant, CancellationToken cancellation)
+    {
+        // The last run has no row of its own unless it ended without ending the job: it is read from the job. Another may have begun in between
+        // two statements, so it is one.
+        await using var command = database.General.CreateCommand(
+            """
+            select r.epoch, w.name, r.started_at, r.ended_at, r.how, r.error::text, r.from_seq, r.handover_from
+            from jobs j join runs r on r.job = j.id left join workers w on w.id = r.worker
+            where j.id = $1 and j.tenant = $2
+            union all
+            select j.epoch, w.name, j.started_at, j.finished_at,
+              case when j.state = 2 then null when j.state = 5 then 'succeeded' when j.state = 7 then 'cancelled' when j.error->>'code' = 'timed_out' then 'timedOut'
+                when j.error->>'code' = 'worker_lost' then 'crashed' else 'failed' end,
+              case when j.state = 6 then j.error::text end, j.from_seq, null
+            from jobs j left join workers w on w.id = j.worker
+            where j.id = $1 and j.tenant = $2 and not exists (select from runs r where r.job = j.id and r.epoch = j.epoch)
+            order by 1
+            """);
+        await using var reader = await command.With(id).With(tenant).ExecuteReaderAsync(cancellation);
+        var found = false;
+        var runs = new List<Run>();
+        DateTime? handoverFrom = null;
+        while (await reader.ReadAsync(cancellation))
+        {
+            found = true;
+            if (reader.GetInt32(0) == 0)
+            {
+                continue; // never started
+            }
+
+            var startedAt = reader.GetDateTime(2);
+            runs.Add(new Run
+            {
+                Epoch = reader.GetInt32(0),
+                Worker = reader.TextOrNull(1) ?? "unknown",
+                StartedAt = startedAt,
+                EndedAt = reader.TimeOrNull(3),
+                How = reader.TextOrNull(4) is { } how ? Enum.Parse<RunEnding>(how, ignoreCase: true) : null,
+                Error = reader.TextOrNull(5) is { } error ? Parse<JobError>(error) : null,
+                FromCheckpoint = reader.GetInt32(6),
+                HandoverSeconds = handoverFrom is { } from ? Math.Max(0, (startedAt - from).TotalSeconds) : null,
+            });
+            handoverFrom = reader.TimeOrNull(7);
+        }
+
+        return found ? runs : null;
+    }
+
+    private static Job Read(NpgsqlDataReader reader, bool whole)
+    {
+        var id = reader.GetGuid(0);
+        var state = (JobState)reader.GetInt16(4);
+        var failedAttempts = reader.GetInt16(6);
+        return new Job
+        {
+            Id = id,
+            Type = reader.GetString(1),
+            Queue = reader.GetString(2),
+            Priority = reader.GetBoolean(3) ? JobPriority.High : JobPriority.Normal,
+            State = state,
+            Progress = reader.TextOrNull(5) is { } progress ? Parse<JobProgress>(progress) : null,
+            Attempt = failedAttempts + (state is JobState.Running or JobState.Succeeded ? 1 : 0),
+            MaxAttempts = reader.GetInt16(7),
+            Interruptions = reader.GetInt32(8),
+            Crashes = reader.GetInt16(9),
+            Error = reader.TextOrNull(10) is { } error ? Parse<JobError>(error) : null,
+            Tags = reader.IsDBNull(11) ? null : reader.GetFieldValue<string[]>(11),
+            CreatedAt = reader.GetDateTime(12),
+            RunAt = reader.TimeOrNull(13),
+            StartedAt = reader.TimeOrNull(14),
+            FinishedAt = reader.TimeOrNull(15),
+            CheckpointedAt = reader.TimeOrNull(16),
+            Input = whole ? Json(reader, 17) : null,
+            Result = whole ? Json(reader, 18) : null,
+            Links = JobLinks.Of(id),
+        };
+    }
+
+    private static T Parse<T>(string json) => JsonSerializer.Deserialize<T>(json, JobJson.Options)!;
+
+    private static JsonElement? Json(NpgsqlDataReader reader, int column)
+    {
+        if (reader.TextOrNull(column) is not { } text)
+        {
+            return null;
+        }
+
+        using var document = JsonDocument.Parse(text);
+        return document.RootElement.Clone();
+    }
+}

@@ -1,0 +1,3 @@
+using QueueScale.Worker;
+
+return await QueueScaleWorker.RunAsync(args, worker => worker.AddBuiltIn());

@@ -1,0 +1,91 @@
+namespace QueueScale.Worker;
+
+/// <summary>The places for concurrent runs. A slot that finishes takes the next claimed job by itself.</summary>
+internal sealed class Slots(int size, Runner runner)
+{
+    public readonly int Size = size;
+
+    private readonly Lock turn = new();
+    private readonly Queue<LiveRun> claimed = new();
+    private int free = size;
+
+    /// <summary>Slots without a run.</summary>
+    public int Free
+    {
+        get
+        {
+            lock (turn)
+            {
+                return free;
+            }
+        }
+    }
+
+    /// <summary>Jobs that were claimed and have no slot yet.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (turn)
+            {
+                return claimed.Count;
+            }
+        }
+    }
+
+    /// <summary>When a run last ended, by the monotonic clock.</summary>
+    public long LastFinished { get; private set; } = TimeProvider.System.GetTimestamp();
+
+    /// <summary>Called when a slot becomes free and nothing waits for it.</summary>
+    public Action? Freed { get; set; }
+
+    public void Add(IEnumerable<LiveRun> runs)
+    {
+        lock (turn)
+        {
+            foreach (var run in runs)
+            {
+                claimed.Enqueue(run);
+            }
+
+            while (free > 0 && claimed.TryDequeue(out var next))
+            {
+                free--;
+                _ = Task.Run(() => WorkAsync(next));
+            }
+        }
+    }
+
+    /// <summary>Takes out the jobs that have waited for a slot longer than <paramref name="limit"/>.</summary>
+    public IReadOnlyList<LiveRun> TakeWaiting(TimeSpan limit)
+    {
+        lock (turn)
+        {
+            var waited = new List<LiveRun>();
+            while (claimed.TryPeek(out var run) && TimeProvider.System.GetElapsedTime(run.ClaimedAt) >= limit)
+            {
+                waited.Add(claimed.Dequeue());
+            }
+
+            return waited;
+        }
+    }
+
+    private async Task WorkAsync(LiveRun? run)
+    {
+        while (run is not null)
+        {
+            await runner.RunAsync(run);
+            lock (turn)
+            {
+                LastFinished = TimeProvider.System.GetTimestamp();
+                if (!claimed.TryDequeue(out run))
+                {
+                    free++;
+                }
+            }
+        }
+
+        Freed?.Invoke();
+    }
+}

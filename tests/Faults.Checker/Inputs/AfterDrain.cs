@@ -1,0 +1,31 @@
+namespace QueueScale.Faults.Checker;
+
+/// <summary>What was seen outside of the database once the work was drained.</summary>
+public sealed record AfterDrain
+{
+    /// <summary>When the database and the broker were read, UTC.</summary>
+    public required DateTime At { get; init; }
+
+    /// <summary>All queues of the vhost.</summary>
+    public required IReadOnlyList<BrokerQueue> Queues { get; init; }
+
+    /// <summary>The sum of the workers' counter of late writes that were refused.</summary>
+    public long LateWritesRefused { get; init; }
+
+    /// <summary>Processes that somebody had to start by hand because the system did not heal by itself; what a fault itself starts again is none.</summary>
+    public IReadOnlyList<HandStart> StartedByHand { get; init; } = [];
+}
+
+/// <summary>The counts of a RabbitMQ queue.</summary>
+/// <param name="Name">Its name; what ends with <c>_error</c> or <c>_skipped</c> holds messages that nobody could take.</param>
+/// <param name="Ready">Messages that wait.</param>
+/// <param name="Unacked">Messages that are delivered and not acknowledged.</param>
+public sealed record BrokerQueue(string Name, long Ready, long Unacked)
+{
+    internal bool HoldsRefused => Name.EndsWith("_error", StringComparison.Ordinal) || Name.EndsWith("_skipped", StringComparison.Ordinal);
+}
+
+/// <summary>A process that was started by hand.</summary>
+/// <param name="At">When, UTC.</param>
+/// <param name="Process">Which.</param>
+public sealed record HandStart(DateTime At, string Process);

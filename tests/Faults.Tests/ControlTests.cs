@@ -1,0 +1,33 @@
+namespace QueueScale.Faults.Tests;
+
+/// <summary>Without its protection each scenario breaks the rule that the protection is for: the checker would notice.</summary>
+public sealed class ControlTests(ControlGround ground) : IClassFixture<ControlGround>
+{
+    public static TheoryData<string> Names => [.. Control.All.Select(control => control.Name)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Without_the_protection_the_checker_finds_the_rule_broken(string name)
+    {
+        var control = Control.All.Single(control => control.Name == name);
+        var verdict = await Aim.RunAsync(ground.Ground, control, protectionIsOff: true);
+        Assert.True(verdict.Broken.Any(broken => control.Rules.Contains(broken.Rule)), verdict.Report(stories: 1));
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task With_the_protection_the_same_scenario_breaks_no_rule(string name)
+    {
+        var verdict = await Aim.RunAsync(ground.Ground, Control.All.Single(control => control.Name == name), protectionIsOff: false);
+        Assert.True(verdict.Passed, verdict.Report(stories: 1));
+    }
+}
+
+public sealed class ControlGround : IAsyncLifetime
+{
+    internal Ground Ground { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Ground = await Ground.StartAsync(RunFolder.OfCheckout.Below("tests-controls"));
+
+    public ValueTask DisposeAsync() => Ground.DisposeAsync();
+}

@@ -1,0 +1,54 @@
+using System.Globalization;
+
+namespace QueueScale.Faults;
+
+/// <summary>A million jobs that wait.</summary>
+internal static class Backlog
+{
+    /// <summary>A million jobs that nobody serves are no burden to the others; and then they are done.</summary>
+    public static async Task<IReadOnlyList<Measured>> OfAMillionAsync(Aim aim)
+    {
+        await aim.StartApiAsync();
+        var worker = await aim.StartWorkerAsync("", Measurement.UsualLease);
+        var api = aim.Ground.Apis[0];
+        var noop = new Kind("noop", 200, () => Submissions.Of("probe.noop"));
+        aim.Load.Start([noop]);
+        await Task.Delay(TimeSpan.FromSeconds(20));
+        var begun = DateTime.UtcNow;
+        await Task.Delay(TimeSpan.FromSeconds(20));
+        var filling = DateTime.UtcNow;
+        var (apiBefore, workerBefore) = (Resident(api), Resident(worker));
+        await aim.Ground.ExecuteAsync("alter table jobs disable trigger note_new_job");
+        await using (var copy = await aim.Ground.Sql.OpenConnectionAsync())
+        await using (var import = await copy.BeginTextImportAsync("copy jobs (id, tenant, type, queue, state, max_attempts, input) from stdin"))
+        {
+            for (var i = 0; i < 1_000_000; i++)
+            {
+                await import.WriteLineAsync($"{Guid.CreateVersion7()}\t1\tprobe.noop\tlater\t1\t3\t{{}}");
+            }
+        }
+
+        await Task.Delay(TimeSpan.FromSeconds(15));
+        var filled = DateTime.UtcNow;
+        await Task.Delay(TimeSpan.FromSeconds(30));
+        await aim.Load.StopAsync();
+        var accepted = aim.Load.Accepted.ToArray();
+        var (before, with) = (Measurement.P99(accepted.Where(a => a.At > begun && a.At < filling)), Measurement.P99(accepted.Where(a => a.At > filled)));
+        var (apiAfter, workerAfter) = (Resident(api), Resident(worker));
+        var at = TimeProvider.System.GetTimestamp();
+        await using var served = await aim.Ground.StartWorkerAsync("worker-later", HostPlace.Here, Measurement.UsualLease, ("Worker__Queues__0", "later"));
+        var most = 0L;
+        await aim.UntilAsync("select count(*) = 0 from jobs where state < 5", TimeSpan.FromMinutes(5), async () => most = Math.Max(most, await Witness.MessagesAsync(aim.Ground.Broker)));
+        var took = TimeProvider.System.GetElapsedTime(at).TotalSeconds;
+        return
+        [
+            new("a million queued: submit p99, and before", $"{with * 1000:0.0} ms, {before * 1000:0.0} ms", "within 1.5 times", with <= 1.5 * before),
+            new("resident memory of the API, and before", $"{apiAfter} MB, {apiBefore} MB", "within 1.5 times", apiAfter <= 1.5 * apiBefore),
+            new("resident memory of a worker, and before", $"{workerAfter} MB, {workerBefore} MB", "within 1.5 times", workerAfter <= 1.5 * workerBefore),
+            new("drained by a worker for them", $"{took:0} s, at most {most} messages in the broker", "bounded", took < 300 && most < 20_000),
+        ];
+    }
+
+    private static int Resident(Member member) =>
+        int.Parse(File.ReadLines($"/proc/{member.Process.Pid}/status").Single(l => l.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+}

@@ -1,0 +1,131 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Npgsql;
+using QueueScale.Faults.Checker;
+
+namespace QueueScale.Faults;
+
+/// <summary>Asks every API once a second how deep the queues are, whatever happens, and the table itself just before and just after.</summary>
+internal sealed partial class DepthWatch : IAsyncDisposable
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    /// <summary>Who has not answered by then counts as silent.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    private readonly Ground ground;
+    private readonly NpgsqlDataSource table; // of its own: a look that hangs keeps its connection
+    private readonly HttpClient http = new() { Timeout = Patience };
+    private readonly ConcurrentQueue<DepthSample> samples = [];
+    private readonly CancellationTokenSource stop = new();
+    private readonly Task loop;
+
+    private DepthWatch(Ground ground)
+    {
+        this.ground = ground;
+        table = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(ground.Postgres.ConnectionString(Ground.Database))
+        {
+            MaxPoolSize = 4,
+            Timeout = 2,
+            CommandTimeout = 2,
+            CancellationTimeout = 100,
+        });
+        loop = Task.Run(LoopAsync);
+    }
+
+    /// <summary>Begins to look.</summary>
+    public static DepthWatch Start(Ground ground) => new(ground);
+
+    /// <summary>Looks once more, when no figure of before is shown any longer.</summary>
+    /// <returns>All that was seen.</returns>
+    public async Task<IReadOnlyList<DepthSample>> EndAsync(TimeSpan goodFor)
+    {
+        await StopAsync();
+        await Task.Delay(goodFor + Tick);
+        await LookAsync();
+        return [.. samples];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await table.DisposeAsync();
+        http.Dispose();
+        stop.Dispose();
+    }
+
+    private async Task StopAsync()
+    {
+        await stop.CancelAsync();
+        await loop;
+    }
+
+    private async Task LoopAsync()
+    {
+        using var timer = new PeriodicTimer(Tick);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stop.Token))
+            {
+                await LookAsync();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // enough
+        }
+    }
+
+    private async Task LookAsync()
+    {
+        var before = await ReadingAsync(TableAsync);
+        var shown = await Task.WhenAll(ground.Apis.Select(async api => (api.Name, Reading: await ReadingAsync(() => ShownAsync(api)))));
+        var after = await ReadingAsync(TableAsync);
+        foreach (var (api, reading) in shown)
+        {
+            samples.Enqueue(new DepthSample { Api = api, Before = before, Shown = reading, After = after });
+        }
+    }
+
+    private static async Task<DepthReading> ReadingAsync(Func<Task<IReadOnlyList<QueueDepth>?>> read)
+    {
+        var from = DateTime.UtcNow;
+        IReadOnlyList<QueueDepth>? queues = null;
+        try
+        {
+            queues = await read().WaitAsync(Patience);
+        }
+        catch (Exception error) when (error is NpgsqlException or HttpRequestException or IOException or OperationCanceledException or TimeoutException)
+        {
+            // struck as well
+        }
+
+        return new DepthReading(from, DateTime.UtcNow, queues);
+    }
+
+    private async Task<IReadOnlyList<QueueDepth>?> TableAsync()
+    {
+        await using var command = table.CreateCommand(QueueDepth.Select);
+        await using var reader = await command.ExecuteReaderAsync();
+        var queues = new List<QueueDepth>();
+        while (await reader.ReadAsync())
+        {
+            queues.Add(new QueueDepth(reader.GetString(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3)));
+        }
+
+        return queues;
+    }
+
+    private async Task<IReadOnlyList<QueueDepth>?> ShownAsync(Member api)
+    {
+        var series = Depth().Matches(await http.GetStringAsync(new Uri(api.Url, "metrics")))
+            .ToDictionary(line => (Queue: line.Groups["queue"].Value, Kind: line.Groups["kind"].Value), line => long.Parse(line.Groups["jobs"].Value, CultureInfo.InvariantCulture));
+        return series.Count == 0
+            ? null
+            : [.. series.Keys.Select(one => one.Queue).Distinct().Select(queue => new QueueDepth(queue, series[(queue, "ready")], series[(queue, "running")], series[(queue, "scheduled")]))];
+    }
+
+    [GeneratedRegex("""^queuescale_queue_(?<kind>ready|running|scheduled)\{queue="(?<queue>[^"]+)"\} (?<jobs>-?\d+)$""", RegexOptions.Multiline)]
+    private static partial Regex Depth();
+}

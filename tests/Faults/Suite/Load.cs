@@ -1,0 +1,196 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using QueueScale.Contracts;
+using QueueScale.Faults.Checker;
+
+namespace QueueScale.Faults;
+
+/// <summary>A kind of job that the clients submit.</summary>
+/// <param name="Name">For people.</param>
+/// <param name="PerSecond">How many.</param>
+/// <param name="Make">Makes the submission.</param>
+/// <param name="Steps">The steps that its handler notes in the ledger.</param>
+/// <param name="CancelWithin">It is cancelled within this time, by chance.</param>
+internal sealed record Kind(string Name, double PerSecond, Func<SubmitJob> Make, int? Steps = null, TimeSpan? CancelWithin = null);
+
+/// <summary>Clients that submit at a steady rate, whatever happens, and write down what they were told. Nothing is sent twice.</summary>
+internal sealed class Load : IAsyncDisposable
+{
+    private readonly ConcurrentQueue<ClientEvent> events = [];
+    private readonly CancellationTokenSource stop = new();
+    private HttpClient[] clients = [];
+    private readonly Random chance;
+    private readonly List<Task> loops = [];
+    private readonly ConcurrentDictionary<long, Task> calls = [];
+    private long lastCall;
+    private int submitting;
+    private double slowest;
+
+    public Load(Ground ground, int seed)
+    {
+        chance = new Random(seed);
+        Connect(ground);
+    }
+
+    /// <summary>Knows the APIs that are there now.</summary>
+    public void Connect(Ground ground) =>
+        clients = [.. ground.ApiRoads.Select(road => new HttpClient
+        {
+            BaseAddress = new Uri($"http://{road.Address}/"),
+            Timeout = TimeSpan.FromSeconds(5),
+            DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", Ground.Key) },
+        })];
+
+    /// <summary>Submissions under way.</summary>
+    public int Submitting => Volatile.Read(ref submitting);
+
+    /// <summary>Seconds from each request to its 202.</summary>
+    public ConcurrentQueue<(DateTime At, double Seconds)> Accepted { get; } = [];
+
+    /// <summary>Answers that are neither a 202 nor an honest 503 in time.</summary>
+    public ConcurrentQueue<string> Odd { get; } = [];
+
+    /// <summary>Seconds of the slowest answer, whatever it was, since this was last reset.</summary>
+    public double SlowestAnswer(bool reset) => reset ? Interlocked.Exchange(ref slowest, 0) : Volatile.Read(ref slowest);
+
+    /// <summary>What the clients saw so far.</summary>
+    public IReadOnlyList<ClientEvent> Events => [.. events];
+
+    public void Start(IReadOnlyList<Kind> kinds) => loops.AddRange(kinds.Select(kind => Task.Run(() => SubmitAsync(kind))));
+
+    /// <summary>Submits no more, and waits for the answers that are under way.</summary>
+    public async Task StopAsync()
+    {
+        await stop.CancelAsync();
+        await Task.WhenAll(loops);
+        await Task.WhenAll(calls.Values);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        foreach (var client in clients)
+        {
+            client.Dispose();
+        }
+    }
+
+    /// <summary>Submits one job and says what became of it.</summary>
+    public async Task<Guid?> SubmitOneAsync(Kind kind)
+    {
+        var call = Interlocked.Increment(ref lastCall);
+        var token = $"call-{call}";
+        var body = JsonSerializer.Serialize(kind.Make() with { Tags = [token, kind.Name] }, JobJson.Options);
+        Note(new ClientEvent { Call = call, Phase = Phase.Invoke, Operation = Operation.Submit, At = DateTime.UtcNow, Token = token, Steps = kind.Steps });
+        Interlocked.Increment(ref submitting);
+        var began = TimeProvider.System.GetTimestamp();
+        try
+        {
+            using var content = new StringContent(body, Encoding.UTF8, "application/json");
+            using var answer = await Client().PostAsync("v1/jobs", content);
+            var text = await answer.Content.ReadAsStringAsync();
+            var answered = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
+            var id = answer.StatusCode == HttpStatusCode.Accepted ? JsonElement.Parse(text).GetProperty("id").GetGuid() : (Guid?)null;
+            if (id is not null)
+            {
+                Accepted.Enqueue((DateTime.UtcNow, answered));
+            }
+            else if (answer.StatusCode != HttpStatusCode.ServiceUnavailable || answer.Headers.RetryAfter is null)
+            {
+                Odd.Enqueue($"{(int)answer.StatusCode} after {answered:0.0} s: {text}");
+            }
+
+            Note(new ClientEvent
+            {
+                Call = call, Operation = Operation.Submit, At = DateTime.UtcNow, Job = id, Detail = $"{(int)answer.StatusCode}",
+                Phase = id is not null ? Phase.Ok : (int)answer.StatusCode is >= 400 and < 500 ? Phase.Fail : Phase.Info,
+            });
+            return id;
+        }
+        catch (Exception error) when (error is HttpRequestException or TaskCanceledException or IOException or JsonException)
+        {
+            Note(new ClientEvent { Call = call, Phase = Phase.Info, Operation = Operation.Submit, At = DateTime.UtcNow, Detail = error.Message });
+            return null;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref submitting);
+            var took = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
+            for (var seen = slowest; took > seen && Interlocked.CompareExchange(ref slowest, took, seen) != seen;)
+            {
+                seen = slowest;
+            }
+        }
+    }
+
+    /// <summary>Submits many jobs at once, which must be accepted. They are not part of the history.</summary>
+    public async Task SubmitBatchAsync(int jobs, Func<SubmitJob> make)
+    {
+        using var content = new StringContent(JsonSerializer.Serialize(Enumerable.Range(0, jobs).Select(_ => make()), JobJson.Options), Encoding.UTF8, "application/json");
+        using var answer = await Client().PostAsync("v1/jobs/batch", content);
+        answer.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>Cancels a job.</summary>
+    public async Task CancelAsync(Guid job)
+    {
+        var call = Interlocked.Increment(ref lastCall);
+        Note(new ClientEvent { Call = call, Phase = Phase.Invoke, Operation = Operation.Cancel, At = DateTime.UtcNow, Job = job });
+        var (phase, detail) = (Phase.Info, "");
+        try
+        {
+            using var answer = await Client().PostAsync($"v1/jobs/{job}/cancel", null);
+            (phase, detail) = ((int)answer.StatusCode switch { < 300 => Phase.Ok, < 500 => Phase.Fail, _ => Phase.Info }, $"{(int)answer.StatusCode}");
+        }
+        catch (Exception error) when (error is HttpRequestException or TaskCanceledException or IOException)
+        {
+            detail = error.Message;
+        }
+
+        Note(new ClientEvent { Call = call, Phase = phase, Operation = Operation.Cancel, At = DateTime.UtcNow, Job = job, Detail = detail });
+    }
+
+    private async Task SubmitAsync(Kind kind)
+    {
+        // Open loop: when answers are slow the next submission comes all the same.
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1 / kind.PerSecond));
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stop.Token))
+            {
+                var key = Interlocked.Increment(ref lastCall);
+                var call = OneAsync(kind);
+                calls[key] = call;
+                _ = call.ContinueWith(_ => calls.TryRemove(key, out var _), TaskScheduler.Default);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // enough
+        }
+    }
+
+    private async Task OneAsync(Kind kind)
+    {
+        if (await SubmitOneAsync(kind) is { } job && kind.CancelWithin is { } within)
+        {
+            await Task.Delay(within * Chance());
+            await CancelAsync(job);
+        }
+    }
+
+    private HttpClient Client() => clients[(int)(Chance() * clients.Length)];
+
+    private double Chance()
+    {
+        lock (chance)
+        {
+            return chance.NextDouble();
+        }
+    }
+
+    private void Note(ClientEvent line) => events.Enqueue(line);
+}

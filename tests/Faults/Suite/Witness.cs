@@ -1,0 +1,48 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using QueueScale.Faults.Checker;
+
+namespace QueueScale.Faults;
+
+/// <summary>Gathers what all sources say once the work is drained.</summary>
+internal static class Witness
+{
+    public static async Task<History> TellAsync(Ground ground, Load load, IReadOnlyList<Fault> faults, SuiteOptions options, IReadOnlyList<DepthSample>? depth = null) => new()
+    {
+        Options = options,
+        AfterDrain = new AfterDrain { At = DateTime.UtcNow, Queues = await BrokerQueuesAsync(ground.Broker), LateWritesRefused = LateWrites(ground) },
+        Client = load.Events,
+        Jobs = [.. (await ground.RowsAsync(JobRow.Select)).Select(HistoryFiles.Parse<JobRow>)],
+        Runs = [.. (await ground.RowsAsync(RunRow.Select)).Select(HistoryFiles.Parse<RunRow>)],
+        Moves = [.. (await ground.RowsAsync(JobMove.Select)).Select(HistoryFiles.Parse<JobMove>)],
+        Faults = faults,
+        Depth = depth ?? [],
+    };
+
+    /// <summary>All messages in the broker, some seconds late.</summary>
+    public static async Task<long> MessagesAsync(RabbitServer broker)
+    {
+        using var client = broker.ManagementClient();
+        return (await client.GetFromJsonAsync<JsonElement>($"api/queues/{RabbitServer.DefaultVhost}")).EnumerateArray().Sum(queue => Count(queue, "messages"));
+    }
+
+    /// <summary>The counts of all queues, when they have come to rest: the broker counts some seconds late.</summary>
+    public static async Task<IReadOnlyList<BrokerQueue>> BrokerQueuesAsync(RabbitServer broker)
+    {
+        using var client = broker.ManagementClient();
+        IReadOnlyList<BrokerQueue> queues = [];
+        await Ground.UntilAsync(async () =>
+        {
+            queues = [.. (await client.GetFromJsonAsync<JsonElement>($"api/queues/{RabbitServer.DefaultVhost}")).EnumerateArray().Select(queue =>
+                new BrokerQueue(queue.GetProperty("name").GetString()!, Count(queue, "messages_ready"), Count(queue, "messages_unacknowledged")))];
+            return queues.All(queue => queue is { Ready: 0, Unacked: 0 } || queue.Name.EndsWith("_error", StringComparison.Ordinal) || queue.Name.EndsWith("_skipped", StringComparison.Ordinal));
+        }, TimeSpan.FromSeconds(12));
+        return queues;
+    }
+
+    private static long Count(JsonElement queue, string name) => queue.TryGetProperty(name, out var count) ? count.GetInt64() : 0;
+
+    /// <summary>Runs that were told, as they tried to write, that their job belongs to another.</summary>
+    private static long LateWrites(Ground ground) => Directory.EnumerateFiles(ground.Folder.Logs, "worker-*")
+        .Sum(log => File.ReadLines(log).LongCount(line => line.Contains("it belongs to another run by now", StringComparison.Ordinal)));
+}

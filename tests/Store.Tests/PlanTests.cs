@@ -1,0 +1,94 @@
+using Npgsql;
+using QueueScale.Contracts;
+using QueueScale.Store;
+
+namespace QueueScale.Tests;
+
+/// <summary>The steps reach each job by its primary key and in the order of the ids, on an empty and never analysed table as on a large one.</summary>
+public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
+{
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1_000_000)]
+    public async Task Every_step_finds_its_jobs_by_primary_key_alone(int queued)
+    {
+        await stage.ExecuteAsync("alter table jobs set (autovacuum_enabled = off)"); // what it reads must not be counted as ours
+        if (queued > 0)
+        {
+            await stage.ExecuteAsync(
+                $$"""
+                insert into jobs (id, tenant, type, queue, state, max_attempts, input, at)
+                select gen_random_uuid(), 1, 'test', 'other', 1, 3, '{}', clock_timestamp() from generate_series(1, {{queued}})
+                """);
+        }
+
+        await using (var steps = new Steps(stage))
+        {
+            await ScansAsync(); // settles what came before
+            var before = await ScansAsync();
+            using var worker = steps.RegisterWorker();
+            for (var round = 0; round < 10; round++)
+            {
+                var jobs = await steps.SubmitAsync(200);
+                await steps.ClaimAsync(worker.Worker, jobs);
+                await Task.WhenAll(jobs.Select(job => steps.Checkpoints.SaveAsync(job, 1, 1, "1", null, default)));
+                await Task.WhenAll(jobs.Select((job, i) => (i % 4) switch
+                {
+                    0 => steps.Completions.CompleteAsync(job, 1, "1", null),
+                    1 => steps.Failures.FailAsync(job, 1, Verdict.Retry, RunEnding.Failed, """{"code":"x","message":"y"}""", TimeSpan.FromHours(1)),
+                    2 => steps.PutBacks.PutBackAsync(new Unfinished(job, 1, RunEnding.Interrupted, true, TimeSpan.Zero)),
+                    _ => (Task)steps.Cancellations.CancelAsync(job, 1, default),
+                }));
+            }
+
+            NpgsqlConnection.ClearAllPools(); // a session's figures are in when it ends
+            Scans? after = null;
+            await Waiting.UntilAsync(async () => (after = await ScansAsync()).PrimaryKey >= before.PrimaryKey + 6000, () => $"{after} after {before}");
+            Assert.Equal(before.Sequential, after!.Sequential);
+            Assert.Equal(before.OtherIndexes, after.OtherIndexes);
+        }
+    }
+
+    [Fact]
+    public async Task Batches_with_the_same_jobs_in_another_order_never_deadlock()
+    {
+        await using var one = new Steps(stage);
+        await using var two = new Steps(stage);
+        var deadlocksBefore = await DeadlocksAsync();
+        var end = TimeProvider.System.GetTimestamp();
+        while (TimeProvider.System.GetElapsedTime(end) < TimeSpan.FromSeconds(8))
+        {
+            var jobs = await one.SubmitAsync(300, queue: "shuffled");
+            using var worker = one.RegisterWorker();
+            await Task.WhenAll(new[] { one, two }.Select(async steps =>
+            {
+                var shuffled = jobs.ToArray();
+                Random.Shared.Shuffle(shuffled);
+                await Task.WhenAll(shuffled.Chunk(60).Select(chunk => steps.ClaimAsync(worker.Worker, chunk)));
+                await Task.WhenAll(shuffled.Select(job => steps.Checkpoints.SaveAsync(job, 1, 1, "1", null, default)));
+                await Task.WhenAll(shuffled.Select(job => steps.PutBacks.PutBackAsync(new Unfinished(job, 1, RunEnding.Interrupted, true, TimeSpan.Zero))));
+                await Task.WhenAll(shuffled.Chunk(50).Select(chunk => steps.PutBacks.GiveBackAsync(chunk.Select(id => new ReadyJob(id, 1)), 1, default)));
+            }));
+        }
+
+        NpgsqlConnection.ClearAllPools();
+        await Task.Delay(1500); // figures of sessions that go on are in after a second
+        Assert.Equal(deadlocksBefore, await DeadlocksAsync());
+    }
+
+    private Task<long> DeadlocksAsync() => stage.ScalarAsync<long>("select deadlocks from pg_stat_database where datname = current_database()");
+
+    private async Task<Scans> ScansAsync()
+    {
+        var scans = (await stage.QueryAsync<long[]>(
+            """
+            select array[
+              (select coalesce(seq_scan, 0) from pg_stat_user_tables where relname = 'jobs'),
+              (select coalesce(idx_scan, 0) from pg_stat_user_indexes where indexrelname = 'jobs_pkey'),
+              (select sum(coalesce(idx_scan, 0))::bigint from pg_stat_user_indexes where relname = 'jobs' and indexrelname <> 'jobs_pkey')]
+            """))[0];
+        return new Scans(scans[0], scans[1], scans[2]);
+    }
+
+    private sealed record Scans(long Sequential, long PrimaryKey, long OtherIndexes);
+}
