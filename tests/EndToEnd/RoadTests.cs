@@ -66,6 +66,21 @@ public sealed class RoadTests(Road road) : IClassFixture<Road>
     }
 
     [Fact]
+    public async Task A_burst_that_fills_every_slot_after_a_quiet_second_is_taken_without_a_pause()
+    {
+        var seconds = new List<double>();
+        for (var round = 0; round < 3; round++)
+        {
+            await Task.Delay(1500, TestContext.Current.CancellationToken); // longer than full slots may stand still before a worker stops taking
+            var jobs = await Client.SubmitBatchAsync([.. Enumerable.Range(0, 200).Select(_ => Programs.Sleep(0.1, 1))]);
+            await Waiting.UntilAsync(async () => await road.Stage.ScalarAsync<long>("select count(*) from jobs where id = any($1) and state = 5", jobs) == jobs.Count);
+            seconds.Add(await road.Stage.ScalarAsync<double>("select extract(epoch from max(started_at) - min(started_at))::float8 from jobs where id = any($1)", jobs));
+        }
+
+        Assert.InRange(seconds.Min(), 0, 0.95); // a pause takes a second
+    }
+
+    [Fact]
     public async Task A_batch_is_accepted_whole_or_not_at_all()
     {
         var ids = await Client.SubmitBatchAsync([.. Enumerable.Range(0, 300).Select(_ => Programs.Job("probe.noop"))]);

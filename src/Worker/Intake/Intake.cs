@@ -292,7 +292,7 @@ internal partial class Intake(
             return;
         }
 
-        if (!IsPaused && (databaseAway || !pulse.IsAlive || (slots.Free == 0 && TimeProvider.System.GetElapsedTime(slots.LastFinished) > limits.Hold)))
+        if (!IsPaused && (databaseAway || !pulse.IsAlive || slots.AreStuckFor(limits.Hold)))
         {
             lock (turn)
             {

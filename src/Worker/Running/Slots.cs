@@ -8,6 +8,7 @@ internal sealed class Slots(int size, Runner runner)
     private readonly Lock turn = new();
     private readonly Queue<LiveRun> claimed = new();
     private int free = size;
+    private long lastMoved = TimeProvider.System.GetTimestamp(); // when a run last began or ended, by the monotonic clock
 
     /// <summary>Slots without a run.</summary>
     public int Free
@@ -33,8 +34,14 @@ internal sealed class Slots(int size, Runner runner)
         }
     }
 
-    /// <summary>When a run last ended, by the monotonic clock.</summary>
-    public long LastFinished { get; private set; } = TimeProvider.System.GetTimestamp();
+    /// <summary>Whether every slot has been busy, without one run ending, for longer than <paramref name="limit"/>.</summary>
+    public bool AreStuckFor(TimeSpan limit)
+    {
+        lock (turn)
+        {
+            return free == 0 && TimeProvider.System.GetElapsedTime(lastMoved) > limit;
+        }
+    }
 
     /// <summary>Called when a slot becomes free and nothing waits for it.</summary>
     public Action? Freed { get; set; }
@@ -51,6 +58,7 @@ internal sealed class Slots(int size, Runner runner)
             while (free > 0 && claimed.TryDequeue(out var next))
             {
                 free--;
+                lastMoved = TimeProvider.System.GetTimestamp();
                 _ = Task.Run(() => WorkAsync(next));
             }
         }
@@ -78,7 +86,7 @@ internal sealed class Slots(int size, Runner runner)
             await runner.RunAsync(run);
             lock (turn)
             {
-                LastFinished = TimeProvider.System.GetTimestamp();
+                lastMoved = TimeProvider.System.GetTimestamp();
                 if (!claimed.TryDequeue(out run))
                 {
                     free++;
