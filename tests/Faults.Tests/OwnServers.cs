@@ -32,9 +32,11 @@ public sealed class OwnServers : IAsyncLifetime
 
 internal static class Waiting
 {
-    public static async Task UntilAsync(Func<bool> condition, Func<string>? otherwise = null, double seconds = 20)
+    public static Task UntilAsync(Func<bool> condition, Func<string>? otherwise = null, double seconds = 20) => UntilAsync(() => Task.FromResult(condition()), otherwise, seconds);
+
+    public static async Task UntilAsync(Func<Task<bool>> condition, Func<string>? otherwise = null, double seconds = 20)
     {
-        for (var clock = Stopwatch.StartNew(); !condition(); await Task.Delay(20))
+        for (var clock = Stopwatch.StartNew(); !await condition(); await Task.Delay(20))
         {
             if (clock.Elapsed.TotalSeconds > seconds) Assert.Fail($"Not within {seconds} s: {otherwise?.Invoke()}");
         }

@@ -32,7 +32,8 @@ public sealed class TopView : IAsyncDisposable
         await UntilAsync(async () => Rows(await SnapshotAsync(), "workers").All(worker => worker.GetProperty("busy").GetInt32() > 0));
         LocalProcess.Find(test.Folder, "worker-1")!.Signal(Signal.Terminate);
         JsonElement now = default;
-        await UntilAsync(async () => Rows(now = await SnapshotAsync(), "workers").Count() == 1 && Rows(now, "handOvers").Any());
+        await UntilAsync(async () => Rows(now = await SnapshotAsync(), "workers").Count() == 1 && Rows(now, "handOvers").Any()
+            && Rows(now, "workers").Single().GetProperty("busy").GetInt32() == 8); // as its next pulse says
         Assert.All(Rows(now, "handOvers"), handOver =>
         {
             Assert.Equal(("worker-1", "interrupted", "worker-2", "probe.sleep"), (Text(handOver, "from"), Text(handOver, "how"), Text(handOver, "to"), Text(handOver, "type")));

@@ -19,6 +19,17 @@ public sealed class FencingTests(Stage stage) : IClassFixture<Stage>
     }
 
     [Fact]
+    public async Task A_claim_that_is_read_back_tells_that_its_job_was_cancelled_since()
+    {
+        await using var steps = new Steps(stage);
+        var jobs = await steps.SubmitAsync(2);
+        Assert.All(await steps.ClaimAsync(Worker, jobs), job => Assert.False(job.CancelRequested));
+        await steps.Cancellations.CancelAsync(jobs[1], 1, CancellationToken.None);
+        var read = await steps.Claims.ReadBackAsync(Worker, [.. jobs.Select(id => new ReadyJob(id, 0))], CancellationToken.None);
+        Assert.Equal([(jobs[0], false), (jobs[1], true)], read.OrderBy(job => job.Id).Select(job => (job.Id, job.CancelRequested)));
+    }
+
+    [Fact]
     public async Task Workers_that_claim_the_same_jobs_at_once_get_each_job_once()
     {
         await using var steps = new Steps(stage);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.CommandLine;
 using QueueScale.Cli.Terminal;
 using QueueScale.Cli.Testing;
@@ -28,16 +29,39 @@ internal static class TestCommand
         TestProject[] chosen = [.. all.Where(project => only.Length == 0 || only.Any(project.IsNamed))];
         if (chosen.Length == 0) throw new UsageProblem($"No test project is named so. There are: {string.Join(", ", all.Select(project => project.Title))}");
 
-        var folder = RunFolder.OfCheckout.Below("tests");
-        var count = new TestCount();
-        await using (await TestServers.StartAsync(folder, Print.Steps(json: false), stop))
-        {
-            foreach (var project in chosen) count += await new TestProcess(project, folder).RunAsync(arguments, stop);
-        }
+        // Most tests wait more than they work, so two projects go side by side, each on servers of its own that it may break.
+        string[] places = ["tests", "tests-beside"];
+        var count = await RunAsync(places, new(chosen.Where(project => !project.RunsAlone)), arguments, stop)
+            + await RunAsync(places.Take(1), new(chosen.Where(project => project.RunsAlone)), arguments, stop);
 
         Console.Out.WriteLine();
         if (count.Skipped > 0) Console.Out.WriteLine($"{count.Skipped} skipped");
         Console.Out.WriteLine($"{count.Passed} passed, {count.Failed} failed");
         return count.Failed == 0 ? 0 : 1;
+    }
+
+    /// <summary>Runs projects in as many places as there are, each project in the first that is free.</summary>
+    private static async Task<TestCount> RunAsync(IEnumerable<string> places, ConcurrentQueue<TestProject> projects, string[] arguments, CancellationToken stop)
+    {
+        var servers = new List<TestServers>();
+        try
+        {
+            foreach (var place in places.Take(projects.Count))
+            {
+                servers.Add(await TestServers.StartAsync(RunFolder.OfCheckout.Below(place), Print.Steps(json: false), stop)); // one after the other: they may have to be installed
+            }
+
+            var counts = await Task.WhenAll(servers.Select(async own =>
+            {
+                var count = new TestCount();
+                while (projects.TryDequeue(out var project)) count += await new TestProcess(project, own.Servers.Folder).RunAsync(arguments, stop);
+                return count;
+            }));
+            return counts.Aggregate(new TestCount(), (all, one) => all + one);
+        }
+        finally
+        {
+            foreach (var own in servers) await own.DisposeAsync();
+        }
     }
 }

@@ -18,8 +18,6 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
     public async Task<TestCount> RunAsync(IReadOnlyList<string> arguments, CancellationToken stop)
     {
         var clock = Stopwatch.StartNew();
-        Console.Out.WriteLine($"\n{project.Title}");
-
         var info = new ProcessStartInfo(Dotnet.Host, [Checkout.ProgramOf(project.Name), "-noLogo", "-noColor", "-noAutoReporters", "-reporter", "json", .. arguments])
         {
             RedirectStandardOutput = true,
@@ -49,7 +47,7 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
         if (!_finished) Fail($"{project.Name} crashed with exit code {process.ExitCode}; {StillRunning()}");
         else if (process.ExitCode != 0 && _count.Failed == 0) Fail($"{project.Name} ended with exit code {process.ExitCode} although no test failed");
         else if (_count.All == 0 && arguments.Count == 0) Fail($"{project.Name} holds no test");
-        Console.Out.WriteLine($"  {_count.Passed} passed, {_count.Failed} failed{(_count.Skipped > 0 ? $", {_count.Skipped} skipped" : "")} in {clock.Elapsed.TotalSeconds:0.0} s");
+        Console.Out.WriteLine($"{project.Title}: {_count.Passed} passed, {_count.Failed} failed{(_count.Skipped > 0 ? $", {_count.Skipped} skipped" : "")} in {clock.Elapsed.TotalSeconds:0.0} s");
         return _count;
     }
 
@@ -99,27 +97,25 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
     private void Print(string how, JsonElement message, string? more = null)
     {
         _running.Remove(Text(message, "TestUniqueID"), out var sentence);
-        Console.Out.WriteLine($"  {how}  {sentence} ({message.GetProperty("ExecutionTime").GetDouble():0.00} s){Indented(more)}");
+        Console.Out.WriteLine($"  {how}  {project.Title}  {sentence} ({message.GetProperty("ExecutionTime").GetDouble():0.00} s){Indented(more)}");
     }
 
     private void Fail(string why)
     {
         _count += new TestCount(0, 1, 0);
-        Console.Out.WriteLine($"  FAIL  {Indented(why).TrimStart()}");
+        Console.Out.WriteLine($"  FAIL  {project.Title}  {Indented(why).TrimStart()}");
     }
 
     private string StillRunning() => _running.Count == 0 ? "no test was running" : $"running were: {string.Join("; ", _running.Values)}";
 
     private static string Indented(string? text) => string.IsNullOrEmpty(text) ? "" : "\n        " + text.ReplaceLineEndings("\n        ");
 
-    // "QueueScale.Store.Tests.Claims.A_late_worker_changes_nothing" reads "Claims: A late worker changes nothing".
-    private string Sentence(string displayName)
+    // "QueueScale.Tests.Claims.A_late_worker_changes_nothing(times: 3)" reads "Claims: A late worker changes nothing(times: 3)".
+    private static string Sentence(string displayName)
     {
-        var name = displayName.StartsWith(project.Name + ".", StringComparison.Ordinal) ? displayName[(project.Name.Length + 1)..] : displayName;
-        var arguments = name.IndexOf('(', StringComparison.Ordinal);
-        var end = arguments < 0 ? name.Length : arguments;
-        var dot = name.LastIndexOf('.', end - 1);
-        return dot < 0 ? name.Replace('_', ' ') : $"{name[..dot]}: {name[(dot + 1)..end].Replace('_', ' ')}{name[end..]}";
+        var arguments = displayName.IndexOf('(', StringComparison.Ordinal);
+        var end = arguments < 0 ? displayName.Length : arguments;
+        return displayName[..end].Split('.') is [.., var type, var method] ? $"{type}: {method.Replace('_', ' ')}{displayName[end..]}" : displayName;
     }
 
     private static string Exception(JsonElement message)

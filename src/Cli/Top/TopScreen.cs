@@ -10,8 +10,6 @@ internal static class TopScreen
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    private static readonly TimeSpan KeyPause = TimeSpan.FromMilliseconds(50);
-
     /// <summary>Lines that are no rows: the line at the top, and title, heading and distance of each table.</summary>
     private const int FixedLines = 11;
 
@@ -20,9 +18,12 @@ internal static class TopScreen
     /// <summary>Draws until Ctrl-C or q.</summary>
     /// <param name="reader">Asks the API.</param>
     /// <param name="first">What is shown at once.</param>
-    /// <param name="stop">Ctrl-C.</param>
-    public static async Task ShowAsync(TopReader reader, TopSnapshot first, CancellationToken stop)
+    /// <param name="interrupt">Ctrl-C.</param>
+    public static async Task ShowAsync(TopReader reader, TopSnapshot first, CancellationToken interrupt)
     {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(interrupt);
+        new Thread(() => EndAtQ(ending)) { IsBackground = true }.Start();
+        var stop = ending.Token;
         var (last, problem, goOn) = (first, (string?)null, true);
         while (goOn)
         {
@@ -64,18 +65,26 @@ internal static class TopScreen
     /// <returns>False when it is time to go.</returns>
     private static async Task<bool> WaitAsync(CancellationToken stop)
     {
-        for (var began = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(began) < Interval;)
-        {
-            // One key a look: a terminal that is gone has keys without end.
-            if (stop.IsCancellationRequested || (!Console.IsInputRedirected && Console.KeyAvailable && Console.ReadKey(intercept: true).KeyChar is 'q' or 'Q'))
-            {
-                return false;
-            }
+        await Task.Delay(Interval, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return !stop.IsCancellationRequested;
+    }
 
-            await Task.Delay(KeyPause, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    /// <summary>Waits for the key. A thread that stays in its read: between two looks at the keys the terminal would be told to collect whole lines again.</summary>
+    private static void EndAtQ(CancellationTokenSource ending)
+    {
+        if (Console.IsInputRedirected)
+        {
+            return;
         }
 
-        return !stop.IsCancellationRequested;
+        ConsoleKeyInfo key;
+        do
+        {
+            key = Console.ReadKey(intercept: true);
+        }
+        while (key.KeyChar is not ('q' or 'Q') && key != default); // a terminal that is gone has such keys without end
+
+        ending.Cancel();
     }
 
     private static Rows Draw(TopSnapshot now, string? problem)

@@ -36,6 +36,9 @@ public sealed record ClaimedJob
     /// <summary>The trace context of its submission; null where nobody traced it.</summary>
     public string? Trace { get; init; }
 
+    /// <summary>Whether it was cancelled since: only where the claim's answer was lost and its jobs were read later.</summary>
+    public required bool CancelRequested { get; init; }
+
     /// <summary>The run before this one; null on the first.</summary>
     public EarlierRun? Earlier { get; init; }
 }
@@ -52,7 +55,7 @@ public sealed class Claims(Database database)
     /// <summary>A job with this many crashes in a row is started one at a time.</summary>
     public const short Isolated = 2;
 
-    private const string Columns = "j.id, j.epoch, j.type, j.queue, j.input, j.checkpoint, j.checkpoint_seq, j.attempts, j.timeout, j.suspect, j.started_at, j.created_at, j.run_at, j.trace";
+    private const string Columns = "j.id, j.epoch, j.type, j.queue, j.input, j.checkpoint, j.checkpoint_seq, j.attempts, j.timeout, j.suspect, j.started_at, j.created_at, j.run_at, j.trace, j.cancel_requested";
 
     /// <summary>For metrics and traces. A first run, and most are, looks at nothing but its own row.</summary>
     private const string Before = """
@@ -155,10 +158,11 @@ public sealed class Claims(Database database)
                 Timeout = reader.SpanOrNull(8),
                 Suspect = reader.GetInt16(9),
                 Trace = reader.TextOrNull(13),
-                WaitSeconds = reader.IsDBNull(14) ? null : reader.GetDouble(14),
-                Earlier = reader.IsDBNull(15)
+                CancelRequested = reader.GetBoolean(14),
+                WaitSeconds = reader.IsDBNull(15) ? null : reader.GetDouble(15),
+                Earlier = reader.IsDBNull(16)
                     ? null
-                    : new EarlierRun(Enum.Parse<RunEnding>(reader.GetString(15), ignoreCase: true), reader.IsDBNull(16) ? null : reader.GetDouble(16), reader.TextOrNull(17)),
+                    : new EarlierRun(Enum.Parse<RunEnding>(reader.GetString(16), ignoreCase: true), reader.IsDBNull(17) ? null : reader.GetDouble(17), reader.TextOrNull(18)),
             });
         }
 

@@ -56,6 +56,7 @@ internal sealed class LiveRun : JobRun, IDisposable
         this.job = job;
         this.checkpoints = checkpoints;
         seq = job.CheckpointSeq;
+        reason = job.CancelRequested ? StopReason.Cancelled : StopReason.None;
     }
 
     public override Guid JobId => job.Id;
