@@ -22,15 +22,13 @@ public sealed class Database : IAsyncDisposable
     public Database(string connectionString, string program, int generalConnections = 16)
     {
         var common = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = program, GssEncryptionMode = GssEncryptionMode.Disable, Timeout = 2, TcpKeepAlive = true };
-        General = Build(new(common.ConnectionString) { MinPoolSize = LeastGeneral, MaxPoolSize = generalConnections, CommandTimeout = 30, CancellationTimeout = 100, MaxAutoPrepare = 20 }, "general");
+        General = Build(new(common.ConnectionString) { MinPoolSize = LeastGeneral, MaxPoolSize = generalConnections, CommandTimeout = 30, CancellationTimeout = 100 }, "general");
         Steps = Build(new(common.ConnectionString)
         {
             MinPoolSize = LeastSteps,
             MaxPoolSize = 10, // one for each step, and room for the batches that have a transaction of their own
             CommandTimeout = 4,
             CancellationTimeout = 500,
-            MaxAutoPrepare = 40,
-            AutoPrepareMinUsages = 1,
             // The statements run as nested loops from their arrays into the primary key, whatever the statistics say: so rows are locked in the
             // order of the arrays, and a burst on a never analysed table is as fast as any other.
             Options = $"{common.Options} -c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off -c lock_timeout={LockTimeout}".Trim(),

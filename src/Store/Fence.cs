@@ -14,7 +14,7 @@ internal static class Fence
         where T : IBatchItem
     {
         var moved = new Dictionary<Guid, JobState>(items.Count);
-        await using (var reader = await command.ExecuteReaderAsync(cancellation))
+        await using (var reader = await command.ReadPreparedAsync(cancellation))
         {
             while (await reader.ReadAsync(cancellation))
             {
@@ -28,7 +28,7 @@ internal static class Fence
             await using var readBack = new NpgsqlCommand("select j.id, j.state from unnest($1, $2) as d(id, epoch) join jobs j on j.id = d.id where j.epoch = d.epoch", command.Connection)
                 .WithColumn(Array.ConvertAll(missing, i => i.Id), NpgsqlDbType.Uuid)
                 .WithColumn(Array.ConvertAll(missing, i => epoch(i)), NpgsqlDbType.Integer);
-            await using var reader = await readBack.ExecuteReaderAsync(cancellation);
+            await using var reader = await readBack.ReadPreparedAsync(cancellation);
             while (await reader.ReadAsync(cancellation))
             {
                 if ((JobState)reader.GetInt16(1) is var state && mine.Contains(state))

@@ -27,6 +27,15 @@ internal static class Sql
         return command;
     }
 
+    /// <summary>Prepares a statement on its connection, where that was not done before, and runs it.</summary>
+    /// <remarks>Not left to Npgsql's automatic preparation: a statement whose first parameters PostgreSQL refuses is then remembered without its columns, and what it
+    /// answers the next time is lost or breaks the connection (npgsql/npgsql#6391, seen with 10.0.0 and open in 10.0.3).</remarks>
+    public static async Task<NpgsqlDataReader> ReadPreparedAsync(this NpgsqlCommand command, CancellationToken cancellation)
+    {
+        await command.PrepareAsync(cancellation);
+        return await command.ExecuteReaderAsync(cancellation);
+    }
+
     /// <summary>Reads columns 0 to 7: id, dispatch, type, queue, lane, turn, at, whether its lane is open.</summary>
     public static QueuedJob QueuedJob(this NpgsqlDataReader reader) => new(reader.GetGuid(0), reader.GetInt32(1), reader.GetString(2), reader.GetString(3),
         reader.GetInt16(4), reader.GetInt32(5), reader.GetDateTime(6), reader.GetBoolean(7));

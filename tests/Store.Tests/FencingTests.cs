@@ -62,6 +62,34 @@ public sealed class FencingTests(Stage stage) : IClassFixture<Stage>
         Assert.Equal("\"mine\"", (await steps.Jobs.FindAsync(job, 1, default))!.Result!.Value.GetRawText());
     }
 
+    [Theory]
+    [InlineData("checkpoint")]
+    [InlineData("transactional checkpoint")]
+    [InlineData("result")]
+    [InlineData("error")]
+    public async Task A_connection_on_which_the_first_data_was_refused_tells_the_truth_afterwards(string step)
+    {
+        const string Nul = "\"a\\u0000b\"";
+        await using var steps = new Steps(stage);
+        var jobs = await steps.SubmitAsync(60);
+        await steps.ClaimAsync(Worker, jobs);
+        await Assert.ThrowsAnyAsync<Exception>(() => WriteAsync(jobs[0], Nul));
+        foreach (var job in jobs)
+        {
+            Assert.Equal(step switch { "result" => JobState.Succeeded, "error" => JobState.Failed, _ => JobState.Running }, await WriteAsync(job, "\"fine\""));
+        }
+
+        async Task<JobState?> WriteAsync(Guid job, string json) => step switch
+        {
+            "checkpoint" => Running(await steps.Checkpoints.SaveAsync(job, 1, 1, json, null, default)),
+            "transactional checkpoint" => Running(await steps.Checkpoints.SaveWithAsync(_ => Task.CompletedTask, job, 1, 1, json, null, default)),
+            "result" => await steps.Completions.CompleteAsync(job, 1, json, null),
+            _ => await steps.Failures.FailAsync(job, 1, Verdict.GiveUp, RunEnding.Failed, $$"""{"code": {{json}}, "message": ""}""", TimeSpan.Zero),
+        };
+
+        static JobState? Running(CheckpointOutcome outcome) => outcome == CheckpointOutcome.Saved ? JobState.Running : null;
+    }
+
     [Fact]
     public async Task A_repeated_write_of_the_same_run_is_recognised_as_its_own()
     {

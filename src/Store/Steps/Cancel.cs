@@ -37,7 +37,7 @@ public sealed class Cancellations(Database database)
     {
         await using var connection = await database.Steps.OpenConnectionAsync(cancellation);
         await using var command = new NpgsqlCommand(Statement, connection).With(job).With(tenant);
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        await using var reader = await command.ReadPreparedAsync(cancellation);
         await reader.ReadAsync(cancellation);
         return (reader.GetBoolean(0), reader.GetBoolean(1), reader.GetBoolean(2)) switch
         {

@@ -100,6 +100,7 @@ public class Checkpoints : IAsyncDisposable
                 returning cancel_requested
                 """, connection);
             fence.With(job).With(epoch).With(seq).With(state, NpgsqlDbType.Jsonb).With(progressNow, NpgsqlDbType.Jsonb);
+            await fence.PrepareAsync(cancellation);
             if (await fence.ExecuteScalarAsync(cancellation) is not bool cancelRequested)
             {
                 await transaction.RollbackAsync(CancellationToken.None);
@@ -153,7 +154,7 @@ public class Checkpoints : IAsyncDisposable
 
         async Task ReadAsync(NpgsqlCommand command)
         {
-            await using var reader = await command.ExecuteReaderAsync(cancellation);
+            await using var reader = await command.ReadPreparedAsync(cancellation);
             while (await reader.ReadAsync(cancellation))
             {
                 saved[reader.GetGuid(0)] = reader.GetBoolean(1);
@@ -169,6 +170,7 @@ public class Checkpoints : IAsyncDisposable
             .WithColumn(items.Select(c => c.Epoch).ToArray(), NpgsqlDbType.Integer)
             .WithColumn(items.Select(c => c.Seq).ToArray(), NpgsqlDbType.Integer)
             .WithColumn(items.Select(c => c.Progress).ToArray(), NpgsqlDbType.Jsonb);
+        await command.PrepareAsync(cancellation);
         await command.ExecuteNonQueryAsync(cancellation);
         return new bool[items.Count];
     }

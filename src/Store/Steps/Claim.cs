@@ -121,7 +121,7 @@ public sealed class Claims(Database database)
         await using var command = new NpgsqlCommand(FindSuspects, connection)
             .WithColumn(jobs.Select(j => j.Id).ToArray(), NpgsqlDbType.Uuid)
             .WithColumn(jobs.Select(j => j.Dispatch).ToArray(), NpgsqlDbType.Integer);
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        await using var reader = await command.ReadPreparedAsync(cancellation);
         var found = new HashSet<Guid>();
         while (await reader.ReadAsync(cancellation))
         {
@@ -136,13 +136,14 @@ public sealed class Claims(Database database)
     {
         await using var connection = await database.Steps.OpenConnectionAsync(cancellation);
         await using var command = new NpgsqlCommand(Defer, connection).With(job.Id).With(job.Dispatch).With(delay);
+        await command.PrepareAsync(cancellation);
         await command.ExecuteNonQueryAsync(cancellation);
     }
 
     private static async Task<IReadOnlyList<ClaimedJob>> ReadAsync(NpgsqlCommand command, CancellationToken cancellation)
     {
         var claimed = new List<ClaimedJob>();
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        await using var reader = await command.ReadPreparedAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
         {
             claimed.Add(new ClaimedJob

@@ -75,6 +75,7 @@ public sealed class PutBacks : IAsyncDisposable
             .WithColumn(Array.ConvertAll(batch, j => j.Id), NpgsqlDbType.Uuid)
             .WithColumn(Array.ConvertAll(batch, j => j.Dispatch), NpgsqlDbType.Integer)
             .With(lane);
+        await command.PrepareAsync(cancellation);
         wake(await command.QueuedJobsAsync(cancellation));
     }
 
@@ -90,7 +91,7 @@ public sealed class PutBacks : IAsyncDisposable
             .WithColumn(runs.Select(r => r.Span).ToArray(), NpgsqlDbType.Text);
         var moved = new Dictionary<Guid, JobState>(runs.Count);
         var queued = new List<QueuedJob>(runs.Count);
-        await using (var reader = await command.ExecuteReaderAsync(cancellation))
+        await using (var reader = await command.ReadPreparedAsync(cancellation))
         {
             while (await reader.ReadAsync(cancellation))
             {

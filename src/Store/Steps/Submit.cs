@@ -151,7 +151,7 @@ public class Submissions : IAsyncDisposable
 
     private static async Task ReadAsync(NpgsqlCommand command, Dictionary<Guid, Submitted> stored, List<QueuedJob> queued, CancellationToken cancellation)
     {
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        await using var reader = await command.ReadPreparedAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
         {
             var job = reader.QueuedJob();

@@ -125,7 +125,7 @@ internal sealed partial class Runner
             case not JobFailed when run.Stop.IsCancellationRequested && Stopped(run) is { } stopped:
                 return stopped; // whatever it threw, it was told to stop at once
             case StoreUnavailable:
-                Log.Interrupted(logger, run.JobId, run.JobType, error.Message);
+                Log.Interrupted(logger, run.JobId, run.JobType, error.Message, error.InnerException ?? error);
                 return new Ending.PutBack(Counts: true); // the next run reads what is durable
             case JobFailed failed:
                 return GiveUp(failed.Code, failed.Message);
@@ -294,7 +294,7 @@ internal sealed partial class Runner
         public static partial void Lost(ILogger logger, Guid jobId, string jobType, int epoch);
 
         [LoggerMessage(4005, LogLevel.Warning, "Job {JobId} ({JobType}) is put back: {Reason}")]
-        public static partial void Interrupted(ILogger logger, Guid jobId, string jobType, string reason);
+        public static partial void Interrupted(ILogger logger, Guid jobId, string jobType, string reason, Exception error);
 
         [LoggerMessage(4006, LogLevel.Error, "The end of job {JobId} ({JobType}), run {Epoch}, could not be recorded: {Reason}. The job is put back once this worker counts as gone or its lease is over")]
         public static partial void NotRecorded(ILogger logger, Guid jobId, string jobType, int epoch, string reason);
