@@ -30,7 +30,7 @@ public sealed partial class BrokerLink(Uri broker, string program, ILogger<Broke
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>The broker writes an error into its log for each question about a queue that it does not have, so these are asked again only now and then.</summary>
-    private static readonly TimeSpan MissingFor = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MissingFor = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentDictionary<string, Task> declared = new();
     private readonly Dictionary<string, long> missing = [];
