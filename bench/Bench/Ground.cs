@@ -55,26 +55,34 @@ internal sealed class Ground : IAsyncDisposable
         }
     }
 
-    public async Task StopHostsAsync()
+    public async Task StopHostsAsync(HostProcess? except = null)
     {
-        foreach (var host in hosts)
+        foreach (var host in hosts.Where(host => host != except))
         {
             await host.Process.KillAsync();
         }
 
-        hosts.Clear();
+        hosts.RemoveAll(host => host != except);
     }
 
-    public async Task<HostProcess> StartApiAsync()
+    /// <summary>Deletes every job.</summary>
+    public async Task ForgetJobsAsync()
+    {
+        await using var command = Sql.CreateCommand("truncate jobs, runs, queue_counts, lanes");
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public Task<HostProcess> StartApiAsync(params IEnumerable<KeyValuePair<string, string?>> more)
     {
         var settings = HostSettings.OfApi(Servers.PostgresConnectionString(), Servers.RabbitMqUri(), Key);
-        return await StartAsync("api", HostProcess.Api, settings);
+        return StartAsync($"api-{Interlocked.Increment(ref names)}", HostProcess.Api, new(settings.Concat(more)));
     }
 
-    public Task<HostProcess> StartWorkerAsync()
+    public Task<HostProcess> StartWorkerAsync(params IEnumerable<KeyValuePair<string, string?>> more)
     {
         var name = $"worker-{Interlocked.Increment(ref names)}";
-        return StartAsync(name, HostProcess.Worker, HostSettings.OfWorker(Servers.PostgresConnectionString(), Servers.RabbitMqUri(), name, DataRoot));
+        var settings = HostSettings.OfWorker(Servers.PostgresConnectionString(), Servers.RabbitMqUri(), name, DataRoot);
+        return StartAsync(name, HostProcess.Worker, new(settings.Concat(more)));
     }
 
     public Task<HostProcess> StartEchoAsync() => StartAsync("echo", "QueueScale.Bench.Echo", []);

@@ -21,6 +21,7 @@ internal static class Measures
         new("start", "process start to ready, servers up, 10 of each", StartAsync),
         new("submit", "POST /v1/jobs over 64 keep-alive connections to a durable 202, in turn with a bare Kestrel JSON echo", SubmitAsync),
         new("drain", "50,000 probe.noop by one worker with the default slots", DrainAsync),
+        new("telemetry", "throughput with metrics, traces and logs exported and /metrics scraped every second, in pairs with an equal process that does neither", TelemetryAsync),
         new("latency", "submit to start at 100 jobs/s for 30 s", LatencyAsync),
         new("import", "csv.import of 1,000,000 orders against psql \\copy of the same file, 3 of each in turn", ImportAsync),
         new("handover", "the next run's start minus the signal, seen from outside, 20 of each; a checkpoint every 100 ms", HandoverAsync),
@@ -79,7 +80,6 @@ internal static class Measures
 
     private static async Task<IReadOnlyList<Figure>> DrainAsync(Ground ground)
     {
-        const int jobs = 50_000;
         await ground.ResetAsync();
         var api = await ground.StartApiAsync();
         var worker = await ground.StartWorkerAsync();
@@ -87,24 +87,82 @@ internal static class Measures
         var rates = new List<double>();
         for (var round = 0; round < 6; round++) // the first is the warm-up
         {
-            worker.Process.Signal(Signal.Stop); // for less than its lease: it keeps its place and what it has compiled
-            var since = await ground.ScalarAsync<DateTime>("select clock_timestamp()");
-            for (var batch = 0; batch < jobs / 10_000; batch++)
-            {
-                await client.SubmitBatchAsync([.. Enumerable.Repeat(Noop, 10_000)]);
-            }
-
-            worker.Process.Signal(Signal.Continue);
-            await ground.UntilAsync("select count(*) = 0 from jobs where state < 5", TimeSpan.FromSeconds(60));
-            var seconds = await ground.ScalarAsync<double>(
-                $"select extract(epoch from max(finished_at) - min(started_at))::float8 from jobs where created_at >= '{since.ToString("O", CultureInfo.InvariantCulture)}'");
+            var rate = await DrainOnceAsync(ground, client, worker, Noop, 50_000);
             if (round > 0)
             {
-                rates.Add(jobs / seconds);
+                rates.Add(rate);
             }
         }
 
         return [new("drain", $"median {Median(rates):0} jobs/s ({rates.Min():0} to {rates.Max():0})", "12,000 jobs/s", Median(rates) >= 12_000)];
+    }
+
+    /// <returns>Jobs a second.</returns>
+    private static async Task<double> DrainOnceAsync(Ground ground, QueueScaleClient client, HostProcess worker, SubmitJob job, int jobs)
+    {
+        worker.Process.Signal(Signal.Stop); // for less than its lease: it keeps its place and what it has compiled
+        var since = await ground.ScalarAsync<DateTime>("select clock_timestamp()");
+        for (var batch = 0; batch < jobs / 10_000; batch++)
+        {
+            await client.SubmitBatchAsync([.. Enumerable.Repeat(job, 10_000)]);
+        }
+
+        worker.Process.Signal(Signal.Continue);
+        await ground.UntilAsync("select count(*) = 0 from jobs where state < 5", TimeSpan.FromSeconds(60));
+        return jobs / await ground.ScalarAsync<double>(
+            $"select extract(epoch from max(finished_at) - min(started_at))::float8 from jobs where created_at >= '{since.ToString("O", CultureInfo.InvariantCulture)}'");
+    }
+
+    private static async Task<IReadOnlyList<Figure>> TelemetryAsync(Ground ground)
+    {
+        await ground.ResetAsync();
+        var sink = await ground.StartEchoAsync();
+        KeyValuePair<string, string?>[] export = [new("OTEL_EXPORTER_OTLP_ENDPOINT", sink.Url.AbsoluteUri), new("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")];
+        KeyValuePair<string, string?>[] sampled = [.. export, new("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), new("OTEL_TRACES_SAMPLER_ARG", "0.01")];
+        var figures = new List<Figure>();
+        foreach (var (name, settings, wanted) in new[] { ("one trace in a hundred", sampled, (double?)0.95), ("every trace", export, null) })
+        {
+            var (apiOff, apiOn) = (await ground.StartApiAsync(), await ground.StartApiAsync(settings));
+            var (workerOff, workerOn) = (await ground.StartWorkerAsync(Queue("off")), await ground.StartWorkerAsync([.. settings, Queue("on")]));
+            using var client = Ground.Client(apiOff);
+            figures.Add(await PairedAsync($"submit, {name}", wanted, Window(apiOff, on: false), Window(apiOn, on: true)));
+            await ground.ForgetJobsAsync();
+            figures.Add(await PairedAsync($"drain, {name}", wanted, Drain(workerOff, "off"), Drain(workerOn, "on")));
+            await ground.StopHostsAsync(except: sink);
+
+            Func<Task<double>> Window(HostProcess api, bool on) => async () =>
+            {
+                await using var scraping = on ? new Scraping(api.Url) : null;
+                return (await Load.RunAsync(api.Url, "/v1/jobs", """{"type":"probe.noop","queue":"nobody"}""", Ground.Key, Connections, TimeSpan.FromSeconds(5))).PerSecond;
+            };
+
+            Func<Task<double>> Drain(HostProcess worker, string queue) => async () =>
+            {
+                await using var scraping = queue == "on" ? new Scraping(worker.Url) : null;
+                return await DrainOnceAsync(ground, client, worker, Noop with { Queue = queue }, 50_000);
+            };
+        }
+
+        return figures;
+
+        static KeyValuePair<string, string?> Queue(string name) => new("Worker__Queues__0", name);
+    }
+
+    /// <summary>Seven pairs of windows, the one first and the other first in turn, after one that is not counted.</summary>
+    private static async Task<Figure> PairedAsync(string name, double? wanted, Func<Task<double>> off, Func<Task<double>> on)
+    {
+        await off();
+        await on();
+        var ratios = new List<double>();
+        for (var pair = 0; pair < 7; pair++)
+        {
+            var (first, second) = pair % 2 == 0 ? (off, on) : (on, off);
+            var (one, other) = (await first(), await second());
+            ratios.Add(pair % 2 == 0 ? other / one : one / other);
+        }
+
+        var median = Median(ratios);
+        return new($"{name}: telemetry on / off", $"median {median:0.000} ({ratios.Min():0.00} to {ratios.Max():0.00})", wanted is null ? "" : $"at least {wanted:0.00}", wanted is null ? null : median >= wanted);
     }
 
     private static async Task<IReadOnlyList<Figure>> LatencyAsync(Ground ground)

@@ -60,10 +60,24 @@ internal sealed class Play
     /// <summary>An API is asked for the depth, and the table before and after; null where there is no answer.</summary>
     public void Look((long Ready, long Running, long Waiting)? table, (long Ready, long Running, long Waiting)? shown)
     {
-        Depth.Add(new DepthSample { Api = "api-1", Before = Reading(table), Shown = Reading(shown), After = Reading(table) });
+        Depth.Add(new DepthSample { Who = "api-1", Before = Reading(table), Shown = Reading(shown), After = Reading(table) });
 
         DepthReading Reading((long Ready, long Running, long Waiting)? depth) =>
             new(Wait(), Wait(), depth is { } known ? [new QueueDepth("default", known.Ready, known.Running, known.Waiting)] : null);
+    }
+
+    /// <summary>A worker is asked for its readiness while three jobs are ready, which it shows unless it is told not to.</summary>
+    public void Ask(int code, string status, double? drainSeconds, bool knowsDepth = true)
+    {
+        IReadOnlyList<QueueDepth> three = [new("default", 3, 0, 0)];
+        Depth.Add(new DepthSample
+        {
+            Who = "worker-1",
+            Before = new(Wait(), Wait(), three),
+            Shown = new(Wait(), Wait(), drainSeconds is null ? null : [new QueueDepth("default", 3, 0, null)]),
+            After = new(Wait(), Wait(), three),
+            Readiness = new(code, status, knowsDepth, drainSeconds),
+        });
     }
 
     public History Tell() => new()

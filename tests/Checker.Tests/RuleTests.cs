@@ -271,6 +271,25 @@ public sealed class RuleTests
         play.Look(table: (0, 0, 0), shown: null);
     });
 
+    [Theory]
+    [InlineData(503, "ready", 1.0, true, "was ready and answered 503")]
+    [InlineData(200, "draining", 1.0, true, "was draining and answered 200")]
+    [InlineData(200, "ready", 301.0, true, "ready with a drain time over its limit")]
+    [InlineData(200, "backlogged", 299.0, true, "backlogged without a drain time over its limit")]
+    [InlineData(200, "backlogged", null, false, "backlogged without a drain time over its limit")]
+    [InlineData(200, "ready", 1.0, false, "did not know the depth and showed one")]
+    [InlineData(200, "ready", null, true, "knew the depth and did not show it")]
+    public void C10_a_readiness_that_does_not_agree(int code, string status, double? drainSeconds, bool knowsDepth, string said) => Breaks("C10", said, play =>
+    {
+        var jobs = Enumerable.Range(0, 3).Select(_ => play.Submit(4)).ToArray();
+        play.Ask(200, "ready", 3);
+        play.Ask(200, "backlogged", 301);
+        play.Ask(503, "disconnected", null, knowsDepth: false);
+        play.Ask(code, status, drainSeconds, knowsDepth);
+        play.Ask(200, "ready", 3);
+        Array.ForEach(jobs, job => job.Finish());
+    });
+
     [Fact]
     public void C11_a_failure_without_a_code() => Breaks("C11", "without an error code", play => play.Submit(4).Claim().Fail(code: null));
 

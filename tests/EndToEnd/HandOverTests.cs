@@ -72,7 +72,7 @@ public sealed class HandOverTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
     public async Task A_second_SIGTERM_ends_the_drain_at_once_and_the_jobs_go_on_elsewhere()
     {
         var (client, workers) = await StartAsync("w1", "w2");
-        var job = await StartedAsync(client, Programs.Sleep(3, 1)); // no checkpoint before its end
+        var job = await StartedAsync(client, Programs.Sleep(8, 1)); // no checkpoint before its end
         var first = workers[await client.WorkerOfAsync(job)];
         var asked = TimeProvider.System.GetTimestamp();
         first.Process.Signal(Signal.Terminate);

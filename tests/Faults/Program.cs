@@ -6,9 +6,10 @@ var lane = new Option<string>("--lane") { Description = "short: one fault after 
 lane.AcceptOnlyFromAmong("short", "long", "figures");
 var minutes = new Option<double>("--minutes") { Description = "How long the long lane strikes.", DefaultValueFactory = _ => 30 };
 var seed = new Option<int>("--seed") { Description = "The same seed makes the same choices.", DefaultValueFactory = _ => Environment.TickCount & 0xffff };
+var backlog = new Option<int>("--backlog") { Description = "Jobs that wait all the while in a queue that nobody serves, such as 1000000; not for figures.", HelpName = "N" };
 var only = new Option<string?>("--only") { Description = "Some faults, such as F5,F6; or some figures.", HelpName = "F1,…" };
 var json = new Option<bool>("--json") { Description = "Print a last line for programs." };
-var command = new RootCommand("Break QueueScale on purpose, on servers of its own, and judge what became of every job.") { lane, minutes, seed, only, json };
+var command = new RootCommand("Break QueueScale on purpose, on servers of its own, and judge what became of every job.") { lane, minutes, seed, backlog, only, json };
 command.SetAction(async (parsed, stop) =>
 {
     var run = RunAsync(parsed);
@@ -53,8 +54,8 @@ async Task<int> RunAsync(ParseResult parsed)
         }
 
         var outcome = parsed.GetValue(lane) == "long"
-            ? await Lanes.LongAsync(number, TimeSpan.FromMinutes(parsed.GetValue(minutes)), some, tell)
-            : await Lanes.ShortAsync(number, some, tell);
+            ? await Lanes.LongAsync(number, TimeSpan.FromMinutes(parsed.GetValue(minutes)), some, tell, parsed.GetValue(backlog))
+            : await Lanes.ShortAsync(number, some, tell, parsed.GetValue(backlog));
         if (toStandardError)
         {
             Report.PrintJson(outcome);

@@ -1,17 +1,27 @@
 namespace QueueScale.Faults.Checker;
 
-/// <summary>The depth of the queues as an API shows it, and as the table had it just before and just after.</summary>
+/// <summary>The depth of the queues as an API's metrics or a worker's readiness show it, and as the table had it just before and just after.</summary>
 public sealed record DepthSample
 {
     /// <summary>Who showed it.</summary>
-    public required string Api { get; init; }
+    public required string Who { get; init; }
 
     public required DepthReading Before { get; init; }
 
     public required DepthReading Shown { get; init; }
 
     public required DepthReading After { get; init; }
+
+    /// <summary>What a worker said of itself at the same time; null of an API, and of a worker that did not answer.</summary>
+    public ReadinessShown? Readiness { get; init; }
 }
+
+/// <summary>A worker's answer about its readiness.</summary>
+/// <param name="Code">The HTTP status.</param>
+/// <param name="Status">In one word.</param>
+/// <param name="KnowsDepth">Whether its own check found the depth out.</param>
+/// <param name="LongestDrainSeconds">The longest drain time of its queues; null where it shows none.</param>
+public sealed record ReadinessShown(int Code, string Status, bool KnowsDepth, double? LongestDrainSeconds);
 
 /// <summary>What somebody said of the depth.</summary>
 /// <param name="From">When it was asked for, UTC.</param>
@@ -23,12 +33,15 @@ public sealed record DepthReading(DateTime From, DateTime Until, IReadOnlyList<Q
 /// <param name="Queue">The queue.</param>
 /// <param name="Ready">Queued.</param>
 /// <param name="Running">Running.</param>
-/// <param name="Waiting">Scheduled and retrying.</param>
-public sealed record QueueDepth(string Queue, long Ready, long Running, long Waiting)
+/// <param name="Waiting">Scheduled and retrying; null where that is not shown.</param>
+public sealed record QueueDepth(string Queue, long Ready, long Running, long? Waiting)
 {
-    /// <summary>Reads <c>jobs</c>.</summary>
+    /// <summary>Reads <c>jobs</c> for the queues that <c>$1</c> names, by the indexes of each state: what waits in other queues costs nothing.</summary>
     public const string Select = """
-        select queue, count(*) filter (where state = 1), count(*) filter (where state = 2), count(*) filter (where state in (0, 3))
-        from jobs where state in (0, 1, 2, 3) group by 1
+        select queue, sum(ready)::bigint, sum(running)::bigint, sum(waiting)::bigint from (
+          select queue, count(*) as ready, 0 as running, 0 as waiting from jobs where state = 1 and queue = any($1) group by 1
+          union all select queue, 0, count(*), 0 from jobs where state = 2 and queue = any($1) group by 1
+          union all select queue, 0, 0, count(*) from jobs where state in (0, 3) and queue = any($1) group by 1) as depth
+        group by 1
         """;
 }

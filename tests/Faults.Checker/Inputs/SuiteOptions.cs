@@ -21,8 +21,11 @@ public sealed record SuiteOptions
     /// <summary>For so long after its end a fault explains that a worker is taken for dead; null where deaths need no explanation.</summary>
     public TimeSpan? DeathsWithin { get; init; }
 
-    /// <summary>What an API shows of the depth of the queues is no older; then it shows none. Default 3 seconds.</summary>
+    /// <summary>What is shown of the depth of the queues is no older; then it shows none. Default 3 seconds.</summary>
     public TimeSpan DepthGoodFor { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>With a drain time above this a worker calls itself backlogged. Default 5 minutes.</summary>
+    public TimeSpan MaxDrainTime { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>A fault counts only if it struck at least this many jobs. Default 50.</summary>
     public int LeastJobsHit { get; init; } = 50;

@@ -35,11 +35,14 @@ public sealed record Figures
     /// <summary>Late writes that the fence refused, as the workers counted them.</summary>
     public required long LateWritesRefused { get; init; }
 
-    /// <summary>How often an API showed the depth of the queues.</summary>
+    /// <summary>How often an API or a worker showed the depth of the queues.</summary>
     public required int DepthsShown { get; init; }
 
     /// <summary>How often it was asked and showed none.</summary>
     public required int DepthsUnknown { get; init; }
+
+    /// <summary>How often a worker called itself backlogged.</summary>
+    public required int Backlogged { get; init; }
 
     /// <summary>How long the system took to go on, for each kind of fault.</summary>
     public required IReadOnlyList<RecoveryTimes> Recoveries { get; init; }
@@ -47,7 +50,7 @@ public sealed record Figures
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"""
         {Attempted} jobs attempted, {Acked} acked, {Terminal} terminal, {Lost} lost, {Unexpected} unexpected, {Recovered} recovered
-        {DuplicateRuns} duplicate runs, {RepeatedSteps} repeated steps, {DuplicateCompletions} duplicate completions, {LateWritesRefused} late writes refused, {DepthsShown} depths shown, {DepthsUnknown} unknown
+        {DuplicateRuns} duplicate runs, {RepeatedSteps} repeated steps, {DuplicateCompletions} duplicate completions, {LateWritesRefused} late writes refused, {DepthsShown} depths shown, {DepthsUnknown} unknown, {Backlogged} times backlogged
         {string.Join('\n', Recoveries)}
         """).TrimEnd();
 
@@ -68,6 +71,7 @@ public sealed record Figures
             LateWritesRefused = evidence.History.AfterDrain.LateWritesRefused,
             DepthsShown = evidence.History.Depth.Count(sample => sample.Shown.Queues is not null),
             DepthsUnknown = evidence.History.Depth.Count(sample => sample.Shown.Queues is null),
+            Backlogged = evidence.History.Depth.Count(sample => sample.Readiness?.Status == "backlogged"),
             Recoveries = RecoveryTimes.Of(evidence),
         };
     }

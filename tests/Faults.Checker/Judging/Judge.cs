@@ -13,6 +13,7 @@ public static class Judge
         ("C5", EveryStepDone.Check),
         ("C7", NothingTooEarly.Check),
         ("C10", DepthIsTrue.Check),
+        ("C10", ReadinessAgrees.Check),
         ("C11", FailuresExplained.Check),
         ("C12", WorkDrains.Check),
         ("P3", DeathsExplained.Check),

@@ -2,7 +2,7 @@ using QueueScale.Contracts;
 
 namespace QueueScale.Faults.Checker;
 
-/// <summary>C10: the depth that an API shows is one that the table had a moment ago; while nobody can know it none is shown, and never a 0.</summary>
+/// <summary>C10: the depth that an API or a worker shows is one that the table had a moment ago; while nobody can know it none is shown, and never a 0.</summary>
 /// <remarks>It must lie between the least and the most that there was since a moment ago, as the suite's own looks at the table have it and every move in between.
 /// A moment is two ticks in calm times, and as long as a figure may be shown around a fault. Give or take 1 %, or the largest statement: its moves are noted
 /// before they are committed.</remarks>
@@ -11,7 +11,7 @@ internal static class DepthIsTrue
     /// <summary>An API reads the depth once a second, and so does the suite.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
-    private static readonly (string Name, Func<QueueDepth, long> Of, JobState[] States)[] Kinds =
+    private static readonly (string Name, Func<QueueDepth, long?> Of, JobState[] States)[] Kinds =
     [
         ("ready", depth => depth.Ready, [JobState.Queued]),
         ("running", depth => depth.Running, [JobState.Running]),
@@ -32,7 +32,7 @@ internal static class DepthIsTrue
             var near = table.Where(reading => reading.Until >= since && reading.From <= sample.After.Until && reading.Queues is not null).ToArray();
             if (near.Length == 0)
             {
-                wrong.Add(($"{sample.Api} showed a depth", $"at {sample.Shown.From:HH:mm:ss.f}, although PostgreSQL had not answered since {since:HH:mm:ss.f}", double.MaxValue));
+                wrong.Add(($"{sample.Who} showed a depth", $"at {sample.Shown.From:HH:mm:ss.f}, although PostgreSQL had not answered since {since:HH:mm:ss.f}", double.MaxValue));
                 continue;
             }
 
@@ -42,11 +42,16 @@ internal static class DepthIsTrue
                 {
                     var (had, largest) = course.TryGetValue((queue, name), out var moves) ? moves.Between(since, sample.After.Until) : ([], 0);
                     had.AddRange(near.Select(reading => In(reading, queue, of)));
+                    if (sample.Shown.Queues!.Any(depth => of(depth) is null))
+                    {
+                        continue; // not shown
+                    }
+
                     var shown = In(sample.Shown, queue, of);
                     var by = Math.Max(had.Min() - shown, shown - had.Max());
                     if (by > Math.Max(0.01 * had.Max(), largest))
                     {
-                        wrong.Add(($"{sample.Api} showed a wrong number of {name} jobs in {queue}", $"{shown} at {sample.Shown.From:HH:mm:ss.f}, and there were {had.Min()} to {had.Max()}", by));
+                        wrong.Add(($"{sample.Who} showed a wrong number of {name} jobs in {queue}", $"{shown} at {sample.Shown.From:HH:mm:ss.f}, and there were {had.Min()} to {had.Max()}", by));
                     }
                 }
             }
@@ -57,13 +62,13 @@ internal static class DepthIsTrue
             yield return new($"{one.Key} {one.Count()} times: {one.MaxBy(found => found.By).What}.");
         }
 
-        foreach (var last in samples.GroupBy(sample => sample.Api).Select(of => of.MaxBy(sample => sample.Shown.From)!).Where(last => last.Shown.Queues is null && last.After.Queues is not null))
+        foreach (var last in samples.GroupBy(sample => sample.Who).Select(of => of.MaxBy(sample => sample.Shown.From)!).Where(last => last.Shown.Queues is null && last.After.Queues is not null))
         {
-            yield return new($"{last.Api} showed no depth at {last.Shown.From:HH:mm:ss.f}, long after the last fault.");
+            yield return new($"{last.Who} showed no depth at {last.Shown.From:HH:mm:ss.f}, long after the last fault.");
         }
     }
 
-    private static long In(DepthReading reading, string queue, Func<QueueDepth, long> of) => reading.Queues!.FirstOrDefault(depth => depth.Queue == queue) is { } found ? of(found) : 0;
+    private static long In(DepthReading reading, string queue, Func<QueueDepth, long?> of) => reading.Queues!.FirstOrDefault(depth => depth.Queue == queue) is { } found ? of(found) ?? 0 : 0;
 
     /// <summary>How many jobs of each kind there were in each queue, from the first one on.</summary>
     private static Dictionary<(string Queue, string Kind), Course> CourseOf(Evidence evidence) =>

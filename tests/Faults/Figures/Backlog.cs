@@ -18,16 +18,7 @@ internal static class Backlog
         await Task.Delay(TimeSpan.FromSeconds(20));
         var filling = DateTime.UtcNow;
         var (apiBefore, workerBefore) = (Resident(api), Resident(worker));
-        await aim.Ground.ExecuteAsync("alter table jobs disable trigger note_new_job");
-        await using (var copy = await aim.Ground.Sql.OpenConnectionAsync())
-        await using (var import = await copy.BeginTextImportAsync("copy jobs (id, tenant, type, queue, state, max_attempts, input) from stdin"))
-        {
-            for (var i = 0; i < 1_000_000; i++)
-            {
-                await import.WriteLineAsync($"{Guid.CreateVersion7()}\t1\tprobe.noop\tlater\t1\t3\t{{}}");
-            }
-        }
-
+        await aim.Ground.FillLaterAsync(1_000_000);
         await Task.Delay(TimeSpan.FromSeconds(15));
         var filled = DateTime.UtcNow;
         await Task.Delay(TimeSpan.FromSeconds(30));
@@ -36,7 +27,7 @@ internal static class Backlog
         var (before, with) = (Measurement.P99(accepted.Where(a => a.At > begun && a.At < filling)), Measurement.P99(accepted.Where(a => a.At > filled)));
         var (apiAfter, workerAfter) = (Resident(api), Resident(worker));
         var at = TimeProvider.System.GetTimestamp();
-        await using var served = await aim.Ground.StartWorkerAsync("worker-later", HostPlace.Here, Measurement.UsualLease, ("Worker__Queues__0", "later"));
+        await using var served = await aim.Ground.StartWorkerAsync("worker-later", HostPlace.Here, Measurement.UsualLease, ("Worker__Queues__0", Ground.Later));
         var most = 0L;
         await aim.UntilAsync("select count(*) = 0 from jobs where state < 5", TimeSpan.FromMinutes(5), async () => most = Math.Max(most, await Witness.MessagesAsync(aim.Ground.Broker)));
         var took = TimeProvider.System.GetElapsedTime(at).TotalSeconds;

@@ -19,7 +19,11 @@ internal sealed record Outcome(Verdict Verdict, IReadOnlyList<FaultRow> Rows, st
 internal sealed record FaultRow(string Kind, int Runs, Figures Figures, RecoveryTimes? Recovery);
 
 /// <summary>A system under load, struck by one fault after the other, or by several at once; judged at its end.</summary>
-internal sealed class Campaign(Ground ground, int seed, Tell tell)
+/// <param name="ground">The system's servers.</param>
+/// <param name="seed">The same seed makes the same choices.</param>
+/// <param name="backlog">Jobs that wait all the while in a queue that nobody serves.</param>
+/// <param name="tell">Hears of each step.</param>
+internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
 {
     private const int Apis = 2;
     private const int Workers = 3;
@@ -78,6 +82,12 @@ internal sealed class Campaign(Ground ground, int seed, Tell tell)
             await ground.AddWorkerAsync();
         }
 
+        if (backlog > 0)
+        {
+            tell("backlog", $"{backlog} jobs are queued that nobody serves");
+            await ground.FillLaterAsync(backlog);
+        }
+
         await using var load = new Load(ground, chance.Next());
         var scene = new Scene(ground, load, chance);
         await using var depth = DepthWatch.Start(ground);
@@ -87,6 +97,11 @@ internal sealed class Campaign(Ground ground, int seed, Tell tell)
         await load.StopAsync();
         tell("drain", "submitting has ended; what is left is done");
         await DrainAsync();
+        if (backlog > 0)
+        {
+            await ground.EmptyLaterAsync();
+        }
+
         return await JudgeAsync(scene, depth, bounded);
     }
 
@@ -131,7 +146,7 @@ internal sealed class Campaign(Ground ground, int seed, Tell tell)
         {
             var alive = await ground.ScalarAsync<long>("select case when count(*) = 3 then count(*) filter (where pulse_at > clock_timestamp() - '2 s'::interval) else -count(*) end from workers where dead_at is null");
             var running = await ground.RunningAsync();
-            var queued = await ground.ScalarAsync<long>("select count(*) from jobs where state = 1");
+            var queued = await ground.ScalarAsync<long>("select count(*) from jobs where state = 1 and queue in ('bulk', 'default')");
             last = $"{alive} of {Workers} workers pulse, {running} jobs run, {queued} are queued";
             if (alive < Workers || running < LeastJobsHit + 10 || queued > MostQueued)
             {
@@ -155,7 +170,7 @@ internal sealed class Campaign(Ground ground, int seed, Tell tell)
     private async Task DrainAsync()
     {
         long left = -1;
-        if (!await Ground.UntilAsync(async () => (left = await ground.ScalarAsync<long>("select count(*) from jobs where state < 5")) == 0, Patience))
+        if (!await Ground.UntilAsync(async () => (left = await ground.ScalarAsync<long>($"select {Ground.Left}")) == 0, Patience))
         {
             troubles.Add($"{left} jobs are not done {Patience.TotalSeconds:0} s after the last submission.");
         }
@@ -169,6 +184,7 @@ internal sealed class Campaign(Ground ground, int seed, Tell tell)
             LeastJobsHit = LeastJobsHit,
             DeathsWithin = TimeSpan.FromSeconds(15),
             MalformedMessages = scene.Malformed,
+            MaxDrainTime = Ground.MaxDrainTime,
             HandOverBounds = bounded.Where(s => s.HandOverBound is not null).ToDictionary(s => s.Kind, s => s.HandOverBound!.Value),
         };
         var history = await Witness.TellAsync(ground, scene.Load, [.. faults.OrderBy(fault => fault.Begun)], options, await depth.EndAsync(options.DepthGoodFor));

@@ -110,7 +110,7 @@ internal sealed class Aim(Ground ground, Load load, string ledger, bool protecti
         var bound = TimeSpan.FromSeconds(protectionIsOff ? 8 : 30); // what a missing protection has stopped does not go on later
         await Ground.UntilAsync(() => ground.ScalarAsync<bool>("select not exists (select from jobs where state < 5)"), bound + TimeSpan.FromSeconds(1));
         await Ground.UntilAsync(() => Task.FromResult(ground.Workers.TrueForAll(worker => worker.Process.IsRunning)), Patience);
-        var options = new SuiteOptions { LeastJobsHit = 0, LivenessBound = bound, DrainBound = bound, DeathsWithin = TimeSpan.FromSeconds(15) };
+        var options = new SuiteOptions { LeastJobsHit = 0, LivenessBound = bound, DrainBound = bound, MaxDrainTime = Ground.MaxDrainTime, DeathsWithin = TimeSpan.FromSeconds(15) };
         await using var depth = aim.depth;
         var history = await Witness.TellAsync(ground, load, aim.Faults, options, depth is null ? null : await depth.EndAsync(options.DepthGoodFor));
         history.Write(folder);

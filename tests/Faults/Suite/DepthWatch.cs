@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Npgsql;
 using QueueScale.Faults.Checker;
 
 namespace QueueScale.Faults;
 
-/// <summary>Asks every API once a second how deep the queues are, whatever happens, and the table itself just before and just after.</summary>
+/// <summary>Asks every API and every worker once a second how deep the queues are, whatever happens, and the table itself just before and just after.</summary>
 internal sealed partial class DepthWatch : IAsyncDisposable
 {
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
@@ -80,11 +81,11 @@ internal sealed partial class DepthWatch : IAsyncDisposable
     private async Task LookAsync()
     {
         var before = await ReadingAsync(TableAsync);
-        var shown = await Task.WhenAll(ground.Apis.Select(async api => (api.Name, Reading: await ReadingAsync(() => ShownAsync(api)))));
+        var shown = await Task.WhenAll(ground.Apis.Select(ShownByApiAsync).Concat(ground.Workers.Select(ShownByWorkerAsync)));
         var after = await ReadingAsync(TableAsync);
-        foreach (var (api, reading) in shown)
+        foreach (var (who, reading, readiness) in shown)
         {
-            samples.Enqueue(new DepthSample { Api = api, Before = before, Shown = reading, After = after });
+            samples.Enqueue(new DepthSample { Who = who, Before = before, Shown = reading, After = after, Readiness = readiness });
         }
     }
 
@@ -96,7 +97,7 @@ internal sealed partial class DepthWatch : IAsyncDisposable
         {
             queues = await read().WaitAsync(Patience);
         }
-        catch (Exception error) when (error is NpgsqlException or HttpRequestException or IOException or OperationCanceledException or TimeoutException)
+        catch (Exception error) when (error is NpgsqlException or HttpRequestException or IOException or OperationCanceledException or TimeoutException or JsonException)
         {
             // struck as well
         }
@@ -107,6 +108,7 @@ internal sealed partial class DepthWatch : IAsyncDisposable
     private async Task<IReadOnlyList<QueueDepth>?> TableAsync()
     {
         await using var command = table.CreateCommand(QueueDepth.Select);
+        command.Parameters.Add(new NpgsqlParameter { Value = Ground.Queues });
         await using var reader = await command.ExecuteReaderAsync();
         var queues = new List<QueueDepth>();
         while (await reader.ReadAsync())
@@ -117,9 +119,30 @@ internal sealed partial class DepthWatch : IAsyncDisposable
         return queues;
     }
 
-    private async Task<IReadOnlyList<QueueDepth>?> ShownAsync(Member api)
+    private async Task<(string Who, DepthReading Shown, ReadinessShown? Readiness)> ShownByWorkerAsync(Member worker)
     {
-        var series = Depth().Matches(await http.GetStringAsync(new Uri(api.Url, "metrics")))
+        ReadinessShown? readiness = null;
+        var reading = await ReadingAsync(async () =>
+        {
+            using var answer = await http.GetAsync(new Uri(worker.Url, "health/ready"));
+            using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+            var queues = body.RootElement.GetProperty("queues").EnumerateArray().ToArray();
+            readiness = new(
+                (int)answer.StatusCode,
+                body.RootElement.GetProperty("status").GetString()!,
+                body.RootElement.GetProperty("checks").GetProperty("depth").GetProperty("status").GetString() == "ok",
+                queues.Length == 0 ? null : queues.Max(queue => queue.GetProperty("drainSeconds").GetDouble()));
+            return queues.Length == 0 ? null
+                : [.. queues.Select(queue => new QueueDepth(queue.GetProperty("name").GetString()!, queue.GetProperty("ready").GetInt64(), queue.GetProperty("running").GetInt64(), Waiting: null))];
+        });
+        return (worker.Name, reading, readiness);
+    }
+
+    private async Task<(string Who, DepthReading Shown, ReadinessShown? Readiness)> ShownByApiAsync(Member api) => (api.Name, await ReadingAsync(() => MetricsAsync(api)), null);
+
+    private async Task<IReadOnlyList<QueueDepth>?> MetricsAsync(Member api)
+    {
+        var series = Depth().Matches(await http.GetStringAsync(new Uri(api.Url, "metrics"))).Where(line => Ground.Queues.Contains(line.Groups["queue"].Value))
             .ToDictionary(line => (Queue: line.Groups["queue"].Value, Kind: line.Groups["kind"].Value), line => long.Parse(line.Groups["jobs"].Value, CultureInfo.InvariantCulture));
         return series.Count == 0
             ? null

@@ -12,8 +12,22 @@ internal sealed class Ground : IAsyncDisposable
     public const string TestApi = "QueueScale.TestApi";
     public const string TestWorker = "QueueScale.TestWorker";
 
+    /// <summary>The queues that the workers serve.</summary>
+    public static readonly string[] Queues = ["bulk", "default"];
+
+    /// <summary>A queue that no worker serves.</summary>
+    public const string Later = "later";
+
+    /// <summary>Jobs that are not final, of those that the workers serve.</summary>
+    public const string Left = """
+        (select count(*) from jobs where state = 1 and queue in ('bulk', 'default')) + (select count(*) from jobs where state = 2) + (select count(*) from jobs where state in (0, 3))
+        """;
+
     /// <summary>Short, so that a freeze past it takes little time.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(5);
+
+    /// <summary>Short, so that workers call themselves backlogged after a fault.</summary>
+    public static readonly TimeSpan MaxDrainTime = TimeSpan.FromSeconds(1);
 
     private readonly TestServers servers;
     private readonly List<TcpProxy> apiRoads = [];
@@ -116,6 +130,7 @@ internal sealed class Ground : IAsyncDisposable
         var own = HostSettings.OfWorker(Through(WorkersToPostgres), BrokerThrough(WorkersToBroker), name, DataRoot);
         own["Worker__Lease"] = Lease.ToString();
         own["Worker__Slots"] = "64";
+        own["Worker__Readiness__MaxDrainTime"] = MaxDrainTime.ToString();
         return Member.StartAsync(this, name, TestWorker, own, place, settings);
     }
 
@@ -160,6 +175,25 @@ internal sealed class Ground : IAsyncDisposable
 
         return rows;
     }
+
+    /// <summary>Puts jobs that do nothing into <see cref="Later"/>, by COPY and unseen by the witness.</summary>
+    public async Task FillLaterAsync(int jobs)
+    {
+        await ExecuteAsync("alter table jobs disable trigger note_new_job");
+        await using (var copy = await Sql.OpenConnectionAsync())
+        await using (var import = await copy.BeginTextImportAsync("copy jobs (id, tenant, type, queue, state, max_attempts, input) from stdin"))
+        {
+            for (var i = 0; i < jobs; i++)
+            {
+                await import.WriteLineAsync($"{Guid.CreateVersion7()}\t1\tprobe.noop\t{Later}\t1\t3\t{{}}");
+            }
+        }
+
+        await ExecuteAsync("alter table jobs enable trigger note_new_job");
+    }
+
+    /// <summary>Takes them away again.</summary>
+    public Task EmptyLaterAsync() => ExecuteAsync($"delete from jobs where queue = '{Later}'; select queuescale_recount()");
 
     /// <summary>Jobs that run now.</summary>
     public Task<long> RunningAsync() => ScalarAsync<long>("select count(*) from jobs where state = 2");

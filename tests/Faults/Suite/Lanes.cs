@@ -7,10 +7,10 @@ internal static class Lanes
     public static RunFolder Folder => RunFolder.OfCheckout.Below("faults");
 
     /// <summary>One strike after the other, about four minutes.</summary>
-    public static async Task<Outcome> ShortAsync(int seed, IReadOnlyList<string> only, Tell tell)
+    public static async Task<Outcome> ShortAsync(int seed, IReadOnlyList<string> only, Tell tell, int backlog = 0)
     {
         await using var ground = await Ground.StartAsync(Folder, tell);
-        return await new Campaign(ground, seed, tell).InTurnAsync(
+        return await new Campaign(ground, seed, backlog, tell).InTurnAsync(
             [.. Strikes.All.Where(strike => only.Count > 0 ? only.Contains(strike.Fault, StringComparer.OrdinalIgnoreCase) : !strike.LongLaneOnly)]);
     }
 
@@ -45,10 +45,10 @@ internal static class Lanes
     }
 
     /// <summary>Up to three strikes at once, by chance.</summary>
-    public static async Task<Outcome> LongAsync(int seed, TimeSpan time, IReadOnlyList<string> only, Tell tell)
+    public static async Task<Outcome> LongAsync(int seed, TimeSpan time, IReadOnlyList<string> only, Tell tell, int backlog = 0)
     {
         await using var ground = await Ground.StartAsync(Folder, tell);
-        return await new Campaign(ground, seed, tell).ByChanceAsync(
+        return await new Campaign(ground, seed, backlog, tell).ByChanceAsync(
             [.. Strikes.All.Where(strike => only.Count == 0 || only.Contains(strike.Fault, StringComparer.OrdinalIgnoreCase))], time);
     }
 }

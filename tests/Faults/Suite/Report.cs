@@ -24,7 +24,7 @@ internal static class Report
 
         Add("all", outcome.Rows.Sum(row => row.Runs), outcome.Verdict.Figures, ["", "", ""]);
         AnsiConsole.Write(table);
-        Console.WriteLine($"p50, p99, max: seconds until what a fault had cut went on. Late writes refused: {outcome.Verdict.Figures.LateWritesRefused}. Depth shown {outcome.Verdict.Figures.DepthsShown} times, unknown {outcome.Verdict.Figures.DepthsUnknown}.");
+        Console.WriteLine($"p50, p99, max: seconds until what a fault had cut went on. Late writes refused: {outcome.Verdict.Figures.LateWritesRefused}. Depth shown {outcome.Verdict.Figures.DepthsShown} times, unknown {outcome.Verdict.Figures.DepthsUnknown}; workers called themselves backlogged {outcome.Verdict.Figures.Backlogged} times.");
         foreach (var trouble in outcome.Troubles)
         {
             Console.WriteLine($"TROUBLE  {trouble}");
