@@ -20,6 +20,8 @@ public sealed class FileTests : IDisposable
         play.Call(Operation.Cancel, Phase.Fail, job.Id);
         play.Look((1, 2, 3), (1, 2, 3));
         play.Look(null, null);
+        play.Ask(200, "ready", 3);
+        play.Ask(503, "disconnected", null, knowsDepth: false);
         var told = play.Tell();
 
         told.Write(folder);

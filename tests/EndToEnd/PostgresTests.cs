@@ -20,6 +20,7 @@ public sealed class PostgresTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
         await Waiting.UntilAsync(async () => (await client.GetScaleAsync("default")).Running == 50);
         await stage.Servers.All.Postgres.KillAsync();
         await stage.Servers.All.Postgres.StartAsync();
+        stage.Sql.Clear(); // its connections ended with the server
 
         foreach (var id in jobs)
         {

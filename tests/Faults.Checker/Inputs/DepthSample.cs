@@ -21,7 +21,7 @@ public sealed record DepthSample
 /// <param name="Status">In one word.</param>
 /// <param name="KnowsDepth">Whether its own check found the depth out.</param>
 /// <param name="LongestDrainSeconds">The longest drain time of its queues; null where it shows none.</param>
-public sealed record ReadinessShown(int Code, string Status, bool KnowsDepth, double? LongestDrainSeconds);
+public sealed record ReadinessShown(int Code, string Status, bool KnowsDepth, double? LongestDrainSeconds = null);
 
 /// <summary>What somebody said of the depth.</summary>
 /// <param name="From">When it was asked for, UTC.</param>
@@ -34,7 +34,7 @@ public sealed record DepthReading(DateTime From, DateTime Until, IReadOnlyList<Q
 /// <param name="Ready">Queued.</param>
 /// <param name="Running">Running.</param>
 /// <param name="Waiting">Scheduled and retrying; null where that is not shown.</param>
-public sealed record QueueDepth(string Queue, long Ready, long Running, long? Waiting)
+public sealed record QueueDepth(string Queue, long Ready, long Running, long? Waiting = null)
 {
     /// <summary>Reads <c>jobs</c> for the queues that <c>$1</c> names, by the indexes of each state: what waits in other queues costs nothing.</summary>
     public const string Select = """

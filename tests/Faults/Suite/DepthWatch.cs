@@ -133,7 +133,7 @@ internal sealed partial class DepthWatch : IAsyncDisposable
                 body.RootElement.GetProperty("checks").GetProperty("depth").GetProperty("status").GetString() == "ok",
                 queues.Length == 0 ? null : queues.Max(queue => queue.GetProperty("drainSeconds").GetDouble()));
             return queues.Length == 0 ? null
-                : [.. queues.Select(queue => new QueueDepth(queue.GetProperty("name").GetString()!, queue.GetProperty("ready").GetInt64(), queue.GetProperty("running").GetInt64(), Waiting: null))];
+                : [.. queues.Select(queue => new QueueDepth(queue.GetProperty("name").GetString()!, queue.GetProperty("ready").GetInt64(), queue.GetProperty("running").GetInt64()))];
         });
         return (worker.Name, reading, readiness);
     }
