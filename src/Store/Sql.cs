@@ -27,6 +27,11 @@ internal static class Sql
         return command;
     }
 
+    /// <summary>Two columns: the jobs of a wake-up and their dispatches.</summary>
+    public static NpgsqlCommand WithJobs(this NpgsqlCommand command, IReadOnlyList<ReadyJob> jobs) => command
+        .WithColumn(jobs.Select(j => j.Id).ToArray(), NpgsqlDbType.Uuid)
+        .WithColumn(jobs.Select(j => j.Dispatch).ToArray(), NpgsqlDbType.Integer);
+
     /// <summary>Prepares a statement on its connection, where that was not done before, and runs it.</summary>
     /// <remarks>Not left to Npgsql's automatic preparation: a statement whose first parameters PostgreSQL refuses is then remembered without its columns, and what it
     /// answers the next time is lost or breaks the connection (npgsql/npgsql#6391, seen with 10.0.0 and open in 10.0.3).</remarks>

@@ -106,6 +106,23 @@ public sealed class FencingTests(Stage stage) : IClassFixture<Stage>
     }
 
     [Fact]
+    public async Task A_put_back_whose_answer_was_lost_is_repeated_with_its_wake_up_and_counts_once()
+    {
+        await using var steps = new Steps(stage);
+        var job = (await steps.SubmitAsync())[0];
+        await steps.ClaimAsync(Worker, [job]);
+        steps.TakeWoken();
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            Assert.Equal(JobState.Queued, await steps.PutBacks.PutBackAsync(new Unfinished(job, 1, RunEnding.Interrupted, true, TimeSpan.Zero)));
+            var woken = Assert.Single(steps.TakeWoken());
+            Assert.Equal((job, 1), (woken.Id, woken.Dispatch));
+        }
+
+        Assert.Equal(1, (await steps.Jobs.FindAsync(job, 1, CancellationToken.None))!.Interruptions);
+    }
+
+    [Fact]
     public async Task A_submission_repeated_with_the_same_ids_makes_the_jobs_once()
     {
         await using var steps = new Steps(stage);

@@ -100,8 +100,7 @@ public sealed class Claims(Database database)
         await using var connection = await database.Steps.OpenConnectionAsync(cancellation);
         await using var command = new NpgsqlCommand(Statement, connection)
             .With(worker)
-            .WithColumn(jobs.Select(j => j.Id).ToArray(), NpgsqlDbType.Uuid)
-            .WithColumn(jobs.Select(j => j.Dispatch).ToArray(), NpgsqlDbType.Integer)
+            .WithJobs(jobs)
             .With(suspects);
         return await ReadAsync(command, cancellation);
     }
@@ -118,9 +117,7 @@ public sealed class Claims(Database database)
     public async Task<IReadOnlyList<ReadyJob>> SuspectsAmongAsync(IReadOnlyList<ReadyJob> jobs, CancellationToken cancellation)
     {
         await using var connection = await database.Steps.OpenConnectionAsync(cancellation);
-        await using var command = new NpgsqlCommand(FindSuspects, connection)
-            .WithColumn(jobs.Select(j => j.Id).ToArray(), NpgsqlDbType.Uuid)
-            .WithColumn(jobs.Select(j => j.Dispatch).ToArray(), NpgsqlDbType.Integer);
+        await using var command = new NpgsqlCommand(FindSuspects, connection).WithJobs(jobs);
         await using var reader = await command.ReadPreparedAsync(cancellation);
         var found = new HashSet<Guid>();
         while (await reader.ReadAsync(cancellation))

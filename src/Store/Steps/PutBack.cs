@@ -45,6 +45,19 @@ public sealed class PutBacks : IAsyncDisposable
         from u left join lanes l using (queue, lane)
         """;
 
+    /// <summary>Reads what an earlier, unanswered try of the same statement has moved: its wake-ups were not sent.</summary>
+    private const string ReadBack = """
+        select j.id, j.dispatch, j.type, j.queue, j.lane, coalesce(l.turn, 0), j.at, coalesce(l.fed, 'infinity') = 'infinity', j.state
+        from unnest($1, $2) as d(id, epoch) join jobs j on j.id = d.id left join lanes l using (queue, lane)
+        where j.epoch = d.epoch and j.state + 0 in (1, 7)
+        """;
+
+    private const string GiveBackReadBack = """
+        select j.id, j.dispatch, j.type, j.queue, j.lane, coalesce(l.turn, 0), j.at, coalesce(l.fed, 'infinity') = 'infinity', j.state
+        from unnest($1, $2) as m(id, dispatch) join jobs j on j.id = m.id left join lanes l using (queue, lane)
+        where j.dispatch = m.dispatch + 1 and j.state + 0 = 1
+        """;
+
     private readonly Database database;
     private readonly Action<IReadOnlyList<QueuedJob>> wake;
     private readonly GroupCommit<Unfinished, JobState?> batches;
@@ -70,13 +83,21 @@ public sealed class PutBacks : IAsyncDisposable
     public async Task GiveBackAsync(IEnumerable<ReadyJob> jobs, short lane, CancellationToken cancellation)
     {
         var batch = jobs.OrderBy(j => j.Id).ToArray();
-        await using var connection = await database.Steps.OpenConnectionAsync(cancellation);
-        await using var command = new NpgsqlCommand(GiveBackStatement, connection)
-            .WithColumn(Array.ConvertAll(batch, j => j.Id), NpgsqlDbType.Uuid)
-            .WithColumn(Array.ConvertAll(batch, j => j.Dispatch), NpgsqlDbType.Integer)
-            .With(lane);
-        await command.PrepareAsync(cancellation);
-        wake(await command.QueuedJobsAsync(cancellation));
+        try
+        {
+            await using var connection = await database.Steps.OpenConnectionAsync(cancellation);
+            await using var command = new NpgsqlCommand(GiveBackStatement, connection).WithJobs(batch).With(lane);
+            await command.PrepareAsync(cancellation);
+            wake(await command.QueuedJobsAsync(cancellation));
+        }
+        catch (Exception error) when (BatchErrors.IsPassing(error))
+        {
+            await using var connection = await database.Steps.OpenConnectionAsync(cancellation);
+            await using var command = new NpgsqlCommand(GiveBackReadBack, connection).WithJobs(batch);
+            await command.PrepareAsync(cancellation);
+            wake(await command.QueuedJobsAsync(cancellation));
+            throw; // where nothing was moved, the wake-up still stands; else it is void
+        }
     }
 
     private async Task<JobState?[]> SaveAsync(IReadOnlyList<Unfinished> runs, CancellationToken cancellation)
@@ -91,8 +112,26 @@ public sealed class PutBacks : IAsyncDisposable
             .WithColumn(runs.Select(r => r.Span).ToArray(), NpgsqlDbType.Text);
         var moved = new Dictionary<Guid, JobState>(runs.Count);
         var queued = new List<QueuedJob>(runs.Count);
-        await using (var reader = await command.ReadPreparedAsync(cancellation))
+        await ReadAsync(command);
+        if (moved.Count < runs.Count)
         {
+            var missing = runs.Where(r => !moved.ContainsKey(r.Id)).ToArray();
+            await using var readBack = new NpgsqlCommand(ReadBack, connection)
+                .WithColumn(Array.ConvertAll(missing, r => r.Id), NpgsqlDbType.Uuid)
+                .WithColumn(Array.ConvertAll(missing, r => r.Epoch), NpgsqlDbType.Integer);
+            await ReadAsync(readBack);
+        }
+
+        if (queued.Count > 0)
+        {
+            wake(queued);
+        }
+
+        return [.. runs.Select(r => moved.TryGetValue(r.Id, out var state) ? state : (JobState?)null)];
+
+        async Task ReadAsync(NpgsqlCommand reading)
+        {
+            await using var reader = await reading.ReadPreparedAsync(cancellation);
             while (await reader.ReadAsync(cancellation))
             {
                 var state = (JobState)reader.GetInt16(8);
@@ -103,12 +142,5 @@ public sealed class PutBacks : IAsyncDisposable
                 }
             }
         }
-
-        if (queued.Count > 0)
-        {
-            wake(queued);
-        }
-
-        return [.. runs.Select(r => moved.TryGetValue(r.Id, out var state) ? state : (JobState?)null)];
     }
 }
