@@ -40,6 +40,17 @@ internal sealed partial class ApiLife(
         await Task.Delay(HasStarted ? options.Value.DrainDelay : TimeSpan.Zero, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
+    /// <summary>While the API is on its way out each answer ends its connection: so none that a proxy keeps is in use when the web server stops.</summary>
+    public Task CloseWhileDrainingAsync(HttpContext context, RequestDelegate next)
+    {
+        if (IsDraining)
+        {
+            context.Response.Headers.Connection = "close";
+        }
+
+        return next(context);
+    }
+
     /// <summary>Runs after the web server has finished its requests.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {

@@ -21,6 +21,11 @@ public sealed class ApiOptions
     [Range(typeof(TimeSpan), "00:00:00", "00:00:20")]
     public TimeSpan DrainDelay { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Addresses or networks (<c>10.0.0.0/8</c>) of the proxies in front of the API. Their <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c> are believed, and
+    /// nobody else's. Default: none.</summary>
+    [Networks]
+    public IList<string> TrustedProxies { get; } = [];
+
     /// <summary>Jobs that may be on their way to workers in one lane; further ones wait in PostgreSQL. Default 20000.</summary>
     /// <remarks>A broker that holds millions of messages is slow.</remarks>
     [Range(1000, 1_000_000)]

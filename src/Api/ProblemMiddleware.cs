@@ -1,3 +1,4 @@
+using System.Net;
 using QueueScale.Store;
 
 namespace QueueScale.Api;
@@ -20,7 +21,7 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
-            Log.CallerGone(logger, context.Request.Method, context.Request.Path); // whatever was stored is found by reconcile
+            Log.CallerGone(logger, context.Request.Method, context.Request.Path, context.Connection.RemoteIpAddress); // whatever was stored is found by reconcile
             return;
         }
         catch (Exception error)
@@ -31,7 +32,7 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         ApiMetrics.Refused.Add(1, new KeyValuePair<string, object?>("reason", refusal.Kind));
         if (refusal.Status < 500)
         {
-            Log.Refused(logger, context.Request.Method, context.Request.Path, refusal.Status, refusal.Fields?.First ?? refusal.Detail ?? refusal.Title);
+            Log.Refused(logger, context.Request.Method, context.Request.Path, context.Connection.RemoteIpAddress, refusal.Status, refusal.Fields?.First ?? refusal.Detail ?? refusal.Title);
         }
 
         await ProblemWriter.WriteAsync(context, refusal);
@@ -77,10 +78,10 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         [LoggerMessage(3002, LogLevel.Error, "{Method} {Path} met a fault")]
         public static partial void Unexpected(ILogger logger, string method, string path, Exception error);
 
-        [LoggerMessage(3003, LogLevel.Information, "{Method} {Path} refused with {Status}: {Reason}")]
-        public static partial void Refused(ILogger logger, string method, string path, int status, string reason);
+        [LoggerMessage(3003, LogLevel.Information, "{Method} {Path} of {Caller} refused with {Status}: {Reason}")]
+        public static partial void Refused(ILogger logger, string method, string path, IPAddress? caller, int status, string reason);
 
-        [LoggerMessage(3004, LogLevel.Information, "{Method} {Path} was broken off by its caller")]
-        public static partial void CallerGone(ILogger logger, string method, string path);
+        [LoggerMessage(3004, LogLevel.Information, "{Method} {Path} was broken off by its caller, {Caller}")]
+        public static partial void CallerGone(ILogger logger, string method, string path, IPAddress? caller);
     }
 }

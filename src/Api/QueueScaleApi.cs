@@ -17,7 +17,7 @@ internal static class QueueScaleApi
     /// <param name="args">The program's arguments.</param>
     /// <param name="replace">Replaces parts, for tests that must see a protection fail.</param>
     public static Task<int> RunAsync(string[] args, Action<IServiceCollection>? replace = null) =>
-        args is ["migrate", ..] ? MigrateAsync(args[1..]) : HostProgram.RunAsync(Program, () => Task.FromResult<IHost>(Build(args, replace)));
+        args is ["migrate", ..] ? MigrateAsync(args[1..]) : HostProgram.RunAsync(Program, args, () => Task.FromResult<IHost>(Build(args, replace)));
 
     private static WebApplication Build(string[] args, Action<IServiceCollection>? replace)
     {
@@ -73,7 +73,9 @@ internal static class QueueScaleApi
         replace?.Invoke(services);
 
         var app = builder.Build();
+        app.UseTrustedProxies();
         app.UseRequestSpans();
+        app.Use(app.Services.GetRequiredService<ApiLife>().CloseWhileDrainingAsync);
         app.UseMiddleware<ProblemMiddleware>();
         app.Use(app.Services.GetRequiredService<Rehearsal>().PassAsync);
         app.UseMiddleware<Auth>();

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -8,6 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using QueueScale.Bus;
 using QueueScale.Contracts;
+using QueueScale.Hosting;
 using QueueScale.Store;
 
 namespace QueueScale.Api;
@@ -45,7 +45,7 @@ internal sealed class Rehearsal(
         await database.OpenLeastAsync(cancellation);
         await depth.RunOnceAsync(cancellation); // from now on queues are known by their names
         await ListeningAsync(cancellation);
-        var address = OwnAddress();
+        var address = OwnAddress.Of(server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []);
         for (var round = 1; round <= Rounds; round++)
         {
             await SubmitAsync();
@@ -110,14 +110,5 @@ internal sealed class Rehearsal(
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = application.ApplicationStarted.Register(started.SetResult);
         await started.Task.WaitAsync(cancellation);
-    }
-
-    /// <summary>Where this process can call itself without TLS; null when nowhere.</summary>
-    private Uri? OwnAddress()
-    {
-        var bindings = server.Features.Get<IServerAddressesFeature>()?.Addresses.Select(BindingAddress.Parse) ?? [];
-        return bindings.FirstOrDefault(binding => binding is { Scheme: "http", IsUnixPipe: false, IsNamedPipe: false }) is { } own
-            ? new UriBuilder("http", IPAddress.TryParse(own.Host.Trim('[', ']'), out var ip) && !ip.Equals(IPAddress.Any) && !ip.Equals(IPAddress.IPv6Any) ? ip.ToString() : "localhost", own.Port, own.PathBase).Uri
-            : null;
     }
 }

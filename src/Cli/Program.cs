@@ -10,6 +10,7 @@ return await CommandLine.RunAsync(
         DemoCommand.Create(),
         UpCommand.Create(),
         DownCommand.Create(),
+        InitEnvCommand.Create(),
         MigrateCommand.Create(),
         SubmitCommand.Create(),
         WatchCommand.Create(),

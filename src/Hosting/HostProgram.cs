@@ -11,9 +11,17 @@ public static class HostProgram
     /// <summary>The whole time from SIGTERM to the exit of the process. Grace periods of whatever runs it must be longer.</summary>
     public static readonly TimeSpan ShutdownBudget = TimeSpan.FromSeconds(25);
 
+    /// <param name="program">What it calls itself.</param>
+    /// <param name="args">Its arguments; <see cref="HealthCall.Argument"/> alone asks a running one.</param>
+    /// <param name="build">Makes the host.</param>
     /// <returns>The exit code: 0 after a clean end, 1 otherwise.</returns>
-    public static async Task<int> RunAsync(string program, Func<Task<IHost>> build)
+    public static async Task<int> RunAsync(string program, string[] args, Func<Task<IHost>> build)
     {
+        if (args is [HealthCall.Argument])
+        {
+            return await HealthCall.RunAsync();
+        }
+
         try
         {
             using var host = await build();

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 
 namespace QueueScale.Local;
@@ -26,11 +25,8 @@ internal sealed class Remembered(RunFolder folder)
         content.Ports.TryGetValue(name, out var known) && FreePort.IsFree(known) ? known : content.Ports[name] = FreePort.Choose(except: content.Ports.Values));
 
     /// <summary>The secret of that name, made at its first use.</summary>
-    public string Secret(string name, string prefix = "")
-    {
-        const string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        return Change(content => content.Secrets.TryGetValue(name, out var known) ? known : content.Secrets[name] = prefix + RandomNumberGenerator.GetString(alphabet, 32));
-    }
+    public string Secret(string name, string prefix = "") =>
+        Change(content => content.Secrets.TryGetValue(name, out var known) ? known : content.Secrets[name] = prefix + Secrets.New());
 
     private Content Load()
     {

@@ -32,7 +32,7 @@ public static class QueueScaleWorker
     /// <param name="args">The program's arguments.</param>
     /// <param name="configure">Adds job types.</param>
     /// <param name="replace">Replaces parts, for tests that must see a protection fail.</param>
-    internal static Task<int> RunAsync(string[] args, Action<WorkerBuilder> configure, Action<IServiceCollection>? replace) => HostProgram.RunAsync(Program, () =>
+    internal static Task<int> RunAsync(string[] args, Action<WorkerBuilder> configure, Action<IServiceCollection>? replace) => HostProgram.RunAsync(Program, args, () =>
     {
         var builder = WebApplication.CreateSlimBuilder(args);
         var name = builder.Configuration["Worker:Name"] ?? Environment.MachineName;

@@ -29,6 +29,8 @@ public sealed class StartUpTests(Stage stage) : IClassFixture<Stage>
     [InlineData("Api:MaxInputBytes", "5")]
     [InlineData("Api:MaxInputBytes", "16777217")]
     [InlineData("Api:MaxInputBytes", "many")]
+    [InlineData("Api:TrustedProxies:0", "10.0.0.0/33", "Api:TrustedProxies")]
+    [InlineData("Api:TrustedProxies:0", "nginx", "Api:TrustedProxies")]
     [InlineData("Api:MaxInputBytes", "99999999999")]
     [InlineData("Api:MaxBatchBytes", "1023")]
     [InlineData("Api:TargetDrainTime", "00:00:00")]

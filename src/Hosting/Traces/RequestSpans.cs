@@ -44,6 +44,9 @@ internal sealed class RequestSpans(RequestDelegate next)
             span.SetTag("http.route", route);
         }
 
+        // As a trusted proxy says, where there is one: ASP.NET Core has written down what it saw before that was looked at.
+        span.SetTag("url.scheme", context.Request.Scheme);
+        span.SetTag("client.address", context.Connection.RemoteIpAddress?.ToString());
         var status = context.Response.StatusCode;
         span.SetTag("http.response.status_code", status);
         if (status >= 500)
