@@ -12,7 +12,11 @@ public static class Schema
     private const string History = "schema_migrations";
 
     /// <summary>The migrations that this program knows, in order.</summary>
-    private static readonly string[] Known = ["0001_jobs", "0002_run_spans"];
+    private static readonly string[] Known = ["0001_jobs", "0002_run_spans", "0003_compatibility"];
+
+    /// <summary>Programs that know this migration and none after it still run on the present schema: during a rolling update they do. At least the version before this
+    /// one must be such a program.</summary>
+    private const string CompatibleFrom = "0003_compatibility";
 
     /// <summary>Brings the database up to date. Safe when several start at once: one works, the others wait and find nothing to do.</summary>
     /// <returns>The migrations applied.</returns>
@@ -25,19 +29,25 @@ public static class Schema
             await wait.ExecuteNonQueryAsync(cancellation);
         }
 
-        await RefuseNewerAsync(turn, cancellation);
+        if (await IsNewerAsync(turn, cancellation))
+        {
+            return []; // brought up to date by a newer version, which this one goes with
+        }
+
         await using var context = new SchemaContext(connectionString, History);
         var pending = (await context.Database.GetPendingMigrationsAsync(cancellation)).ToArray();
         await context.Database.MigrateAsync(cancellation);
+        await using var compatibility = new NpgsqlCommand("insert into schema_compatibility (compatible_from) values ($1) on conflict (one) do update set compatible_from = excluded.compatible_from", turn).With(CompatibleFrom);
+        await compatibility.ExecuteNonQueryAsync(cancellation);
         return pending;
     }
 
-    /// <summary>Makes sure that the database has exactly the schema that this program was built for.</summary>
+    /// <summary>Makes sure that the database has the schema that this program was built for, or a newer one that it still runs on.</summary>
     /// <exception cref="SchemaMismatch">It has another one, or none.</exception>
     public static async Task CheckAsync(NpgsqlDataSource database, CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation);
-        await RefuseNewerAsync(connection, cancellation);
+        await IsNewerAsync(connection, cancellation);
         var applied = await AppliedAsync(connection, cancellation);
         if (Known.Except(applied).ToArray() is { Length: > 0 } missing)
         {
@@ -52,12 +62,20 @@ public static class Schema
         return reader.ReadToEnd();
     }
 
-    private static async Task RefuseNewerAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    /// <returns>Whether a newer version has migrated the database, with whose schema this one still runs.</returns>
+    /// <exception cref="SchemaMismatch">It is one with which this version does not run.</exception>
+    private static async Task<bool> IsNewerAsync(NpgsqlConnection connection, CancellationToken cancellation)
     {
-        if ((await AppliedAsync(connection, cancellation)).Except(Known).ToArray() is { Length: > 0 } unknown)
+        if ((await AppliedAsync(connection, cancellation)).Except(Known).ToArray() is not { Length: > 0 } unknown)
         {
-            throw new SchemaMismatch($"The database '{connection.Database}' has the migration{(unknown.Length > 1 ? "s" : "")} {string.Join(", ", unknown)}, which this version does not know. Install the newer version that made them.");
+            return false;
         }
+
+        await using var command = new NpgsqlCommand("select compatible_from from schema_compatibility", connection);
+        var compatibleFrom = await command.ExecuteScalarAsync(cancellation) as string;
+        return Known.Contains(compatibleFrom)
+            ? true
+            : throw new SchemaMismatch($"The database '{connection.Database}' has the migration{(unknown.Length > 1 ? "s" : "")} {string.Join(", ", unknown)}, which this version does not know. Install the newer version that made them.");
     }
 
     private static async Task<IReadOnlyList<string>> AppliedAsync(NpgsqlConnection connection, CancellationToken cancellation)

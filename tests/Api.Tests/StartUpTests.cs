@@ -99,7 +99,7 @@ public sealed class StartUpTests(Stage stage) : IClassFixture<Stage>
         var newer = await stage.Servers.NewDatabaseAsync(Servers.NewName());
         await using (var database = NpgsqlDataSource.Create(newer))
         {
-            await using var command = database.CreateCommand("""insert into schema_migrations ("MigrationId", "ProductVersion") values ('9999_later', '99')""");
+            await using var command = database.CreateCommand("""insert into schema_migrations ("MigrationId", "ProductVersion") values ('9999_later', '99'); update schema_compatibility set compatible_from = '9999_later'""");
             await command.ExecuteNonQueryAsync();
         }
 
