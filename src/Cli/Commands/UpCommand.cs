@@ -1,6 +1,9 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
+using QueueScale.Cli.Scaling;
 using QueueScale.Cli.Terminal;
+using QueueScale.Client;
 using QueueScale.Local;
 
 namespace QueueScale.Cli.Commands;
@@ -9,26 +12,40 @@ namespace QueueScale.Cli.Commands;
 internal static class UpCommand
 {
     private const int MostWorkers = 64;
+    private const string Auto = "auto";
 
     public static Command Create()
     {
-        var workers = new Option<int?>("--workers") { Description = "Worker processes. More than run now are added, fewer are stopped. Default: as before, 2 at first.", HelpName = "N" };
+        var workers = new Option<string?>("--workers")
+        {
+            Description = $"Worker processes. More than run now are added, fewer are stopped. Default: as before, 2 at first. {Auto}: as many as the backlog asks for, by the ScaledObjects of k8s.",
+            HelpName = $"N|{Auto}",
+        };
         workers.Validators.Add(result =>
         {
-            if (result.Tokens.Count == 1 && (!int.TryParse(result.Tokens[0].Value, out var number) || number is < 0 or > MostWorkers))
+            if (result.Tokens is [var token] && token.Value != Auto && (!int.TryParse(token.Value, out var number) || number is < 0 or > MostWorkers))
             {
-                result.AddError($"--workers must be a number from 0 to {MostWorkers}.");
+                result.AddError($"--workers must be a number from 0 to {MostWorkers}, or {Auto}.");
             }
         });
+        var scaledObjects = new Option<FileInfo[]>("--scaled-object") { Description = $"With --workers {Auto}: the ScaledObjects to follow. Default: those of k8s/components/autoscaling.", HelpName = "FILE" };
         var detach = new Option<bool>("--detach") { Description = "Return when all is ready and leave it running; `down` ends it." };
         var json = Print.JsonOption();
 
-        var command = new Command("up", "Start PostgreSQL, RabbitMQ, the API and workers on this machine, privately. Starts what is missing where some of it runs.") { workers, detach, json };
-        command.SetAction((parsed, stop) => RunAsync(parsed.GetValue(workers), parsed.GetValue(detach), parsed.GetValue(json), stop));
+        var command = new Command("up", "Start PostgreSQL, RabbitMQ, the API and workers on this machine, privately. Starts what is missing where some of it runs.") { workers, scaledObjects, detach, json };
+        command.SetAction((parsed, stop) =>
+        {
+            var auto = parsed.GetValue(workers) == Auto;
+            if (auto && parsed.GetValue(detach)) throw new UsageProblem($"--workers {Auto} watches the backlog, so it stays in the foreground: leave --detach out.");
+            ScaledObject[] scaled = auto ? [.. (parsed.GetValue(scaledObjects) is { Length: > 0 } named ? named.Select(file => file.FullName) : OfKubernetes()).Select(ScaledObject.Read)] : [];
+            return RunAsync(auto ? 0 : parsed.GetValue(workers) is { } number ? int.Parse(number, CultureInfo.InvariantCulture) : null, scaled, parsed.GetValue(detach), parsed.GetValue(json), stop);
+        });
         return command;
     }
 
-    private static async Task<int> RunAsync(int? workers, bool detach, bool json, CancellationToken stop)
+    private static IEnumerable<string> OfKubernetes() => Directory.EnumerateFiles(Path.Combine(Checkout.Root, "k8s", "components", "autoscaling"), "worker-*.yaml").Order(StringComparer.Ordinal);
+
+    private static async Task<int> RunAsync(int? workers, IReadOnlyList<ScaledObject> scaled, bool detach, bool json, CancellationToken stop)
     {
         var system = new LocalSystem(RunFolder.OfCheckout);
         var tell = Print.Steps(json);
@@ -40,7 +57,7 @@ internal static class UpCommand
             else PrintNextSteps(info, system, clock.Elapsed, detach);
             if (detach) return 0;
 
-            await WatchAsync(system, tell, stop);
+            await (scaled.Count > 0 ? ScaleAsync(system, info, scaled, tell, stop) : WatchAsync(system, tell, stop));
         }
         catch (LocalProblem problem) when (system.RunningNames().Count > 0 && (detach || !stop.IsCancellationRequested))
         {
@@ -67,6 +84,13 @@ internal static class UpCommand
         Console.Out.WriteLine($"RabbitMQ's page {system.Servers.Rabbit.Management} (user {RabbitServer.User}, password {system.Servers.Rabbit.Password}); logs in {system.Folder.Logs}");
         Console.Out.WriteLine("""Try: ./queuescale submit probe.sleep --input '{"seconds": 5, "steps": 50}' --wait""");
         Console.Out.WriteLine(detach ? "It goes on running. ./queuescale down ends it." : "Ctrl-C ends it.");
+    }
+
+    private static async Task ScaleAsync(LocalSystem system, SystemInfo info, IReadOnlyList<ScaledObject> scaled, Tell tell, CancellationToken stop)
+    {
+        tell("scaling", $"{string.Join(" and ", scaled.Select(one => one.Target))} by backlog. This stands in for KEDA on one machine, to watch and to test with; in production KEDA does it");
+        using var client = new QueueScaleClient(new Uri(info.Api), info.Key);
+        await Task.WhenAll(scaled.Select(one => new AutoscalingWorkers(system, client, one, tell).RunAsync(stop)));
     }
 
     // Tells when something ends, until we are stopped or everything has ended.

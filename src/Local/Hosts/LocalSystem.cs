@@ -6,7 +6,6 @@ namespace QueueScale.Local;
 public sealed class LocalSystem(RunFolder folder)
 {
     private const string ApiName = "api";
-    private const string WorkerPrefix = "worker-";
     private const int DefaultWorkers = 2;
 
     // A worker may take its whole drain budget.
@@ -27,7 +26,7 @@ public sealed class LocalSystem(RunFolder folder)
     public async Task<SystemInfo> UpAsync(int? workers = null, Tell? tell = null, CancellationToken cancellation = default)
     {
         using var held = await folder.LockAsync(tell, cancellation);
-        var (api, worker) = (Checkout.ProgramOf(HostProcess.Api), Checkout.ProgramOf(HostProcess.Worker));
+        var api = Checkout.ProgramOf(HostProcess.Api);
         var wanted = workers ?? folder.Remembered.Workers ?? DefaultWorkers;
         folder.Remembered.Workers = wanted;
 
@@ -38,14 +37,28 @@ public sealed class LocalSystem(RunFolder folder)
         await MigrateAsync(tell, cancellation);
         var (postgres, rabbitMq) = (_servers.PostgresConnectionString(), _servers.RabbitMqUri());
         var key = folder.Remembered.Secret("api-key", prefix: "qs_");
-        await StopAsync([.. RunningWorkers().Where(running => NumberOf(running.Name) > wanted).Select(running => running.Process)], "stopped", tell);
+        await StopAsync([.. RunningWorkers().Where(running => WorkerGroup.Parse(running.Name) is not { Group: "", Number: var number } || number > wanted).Select(running => running.Process)], "stopped", tell);
         await Task.WhenAll(
         [
             EnsureAsync(ApiName, api, HostSettings.OfApi(postgres, rabbitMq, key), tell, cancellation),
-            .. Enumerable.Range(1, wanted).Select(number => $"{WorkerPrefix}{number}").Select(name =>
-                EnsureAsync(name, worker, HostSettings.OfWorker(postgres, rabbitMq, name, folder.DataRoot, "default", "bulk"), tell, cancellation)),
+            .. Enumerable.Range(1, wanted).Select(number => EnsureWorkerAsync(WorkerGroup.Usual, number, tell, cancellation)),
         ]);
         return Find() ?? throw new LocalProblem($"The API ended right after its start. Its log: {Path.Combine(folder.Logs, ApiName + ".log")}");
+    }
+
+    /// <summary>Starts or stops workers of a group; when this returns, all are ready and those that had to go are gone.</summary>
+    /// <param name="group">The group.</param>
+    /// <param name="wanted">How many of it.</param>
+    /// <param name="tell">Hears of each step.</param>
+    /// <param name="cancellation">Ends it; what was started stays.</param>
+    public async Task ScaleAsync(WorkerGroup group, int wanted, Tell? tell = null, CancellationToken cancellation = default)
+    {
+        using var held = await folder.LockAsync(tell, cancellation);
+        await Task.WhenAll(
+        [
+            StopAsync([.. RunningWorkers().Where(running => WorkerGroup.Parse(running.Name) is { } worker && worker.Group == group.Name && worker.Number > wanted).Select(running => running.Process)], "stopped", tell),
+            .. Enumerable.Range(1, wanted).Select(number => EnsureWorkerAsync(group, number, HostProcess.Find(folder, group.NameOf(number)) is null ? tell : null, cancellation)),
+        ]);
     }
 
     /// <summary>The running system; null when its API does not run.</summary>
@@ -115,14 +128,17 @@ public sealed class LocalSystem(RunFolder folder)
         if (running is not null && File.GetLastWriteTimeUtc(program) > running.Process.StartedAt) tell?.Invoke(name, "is of an older build; ./queuescale down, then up, runs the new one");
     }
 
-    private IEnumerable<HostProcess> RunningWorkers() =>
-        folder.ProcessNames()
-            .Where(name => NumberOf(name) > 0)
-            .OrderBy(NumberOf)
-            .Select(name => HostProcess.Find(folder, name))
-            .OfType<HostProcess>();
+    private Task EnsureWorkerAsync(WorkerGroup group, int number, Tell? tell, CancellationToken cancellation) =>
+        EnsureAsync(group.NameOf(number), Checkout.ProgramOf(HostProcess.Worker), group.SettingsOf(group.NameOf(number), _servers, folder.DataRoot), tell, cancellation);
 
-    private static int NumberOf(string name) => name.StartsWith(WorkerPrefix, StringComparison.Ordinal) && int.TryParse(name[WorkerPrefix.Length..], out var number) ? number : 0;
+    private IEnumerable<HostProcess> RunningWorkers() =>
+        from name in folder.ProcessNames()
+        let worker = WorkerGroup.Parse(name)
+        where worker is not null
+        orderby worker.Value
+        let process = HostProcess.Find(folder, name)
+        where process is not null
+        select process;
 
     private static string AddressOf(HostProcess host) => host.Url.ToString().TrimEnd('/');
 
