@@ -197,9 +197,9 @@ public sealed class HandOverTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
         await stage.ExecuteAsync(
             """
             insert into jobs (id, tenant, type, queue, state, max_attempts, input)
-            select gen_random_uuid(), 1, 'probe.sleep', 'default', 1, 3, '{"seconds": 0.2, "steps": 1}' from generate_series(1, 100000)
+            select gen_random_uuid(), 1, 'probe.sleep', 'default', 1, 3, '{"seconds": 0.5, "steps": 1}' from generate_series(1, 100000)
             """);
-        await Waiting.UntilAsync(async () => (await client.GetScaleAsync("default")).Running >= 60); // every slot is busy
+        await Waiting.UntilAsync(async () => await client.GetScaleAsync("default") is { Running: >= 56, Ready: > 90_000 }); // of 64; some are between two runs
         var first = workers[await client.WorkerOfAsync(job)];
         var asked = DateTime.UtcNow;
         first.Process.Signal(Signal.Terminate);

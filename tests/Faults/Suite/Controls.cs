@@ -18,7 +18,7 @@ internal sealed record Control(string Name, IReadOnlyList<string> Rules, Func<Ai
             await aim.StartApiAsync();
             var frozen = await aim.StartWorkerAsync("fence off");
             await aim.SubmitAsync(20, aim.DeafStep(milliseconds: 4000));
-            await aim.UntilRunningAsync(20);
+            await aim.UntilBegunAsync(20); // a run that was only claimed would not begin after the thaw, fence or no fence
             var begun = DateTime.UtcNow;
             frozen.Process.Signal(Signal.Stop);
             await aim.StartWorkerAsync("fence off"); // only now: on a busy machine its start takes longer than the steps
@@ -147,6 +147,15 @@ internal sealed class Aim(Ground ground, Load load, string ledger, bool protecti
         ground.AddWorkerAsync([.. settings, ("TEST_WORKER_SEAMS", protectionIsOff ? seam : "")]);
 
     public Task SubmitAsync(int jobs, Kind kind) => Task.WhenAll(Enumerable.Range(0, jobs).Select(_ => load.SubmitOneAsync(kind)));
+
+    /// <summary>Waits until so many handlers have begun.</summary>
+    public async Task UntilBegunAsync(int handlers)
+    {
+        if (!await Ground.UntilAsync(() => Task.FromResult(File.Exists(ledger) && File.ReadLines(ledger).Count(line => line.Contains(" B ", StringComparison.Ordinal)) == handlers), Patience))
+        {
+            throw new TimeoutException($"{handlers} handlers did not begin.");
+        }
+    }
 
     public Task UntilRunningAsync(int jobs) => UntilAsync($"select count(*) = {jobs} from jobs where state = 2");
 
