@@ -17,7 +17,9 @@ internal static class QueueScaleApi
     /// <param name="args">The program's arguments.</param>
     /// <param name="replace">Replaces parts, for tests that must see a protection fail.</param>
     public static Task<int> RunAsync(string[] args, Action<IServiceCollection>? replace = null) =>
-        args is ["migrate", ..] ? MigrateAsync(args[1..]) : HostProgram.RunAsync(Program, args, () => Task.FromResult<IHost>(Build(args, replace)));
+        args is ["migrate", ..] ? MigrateAsync(args[1..])
+        : args is ["doctor", ..] ? DiagnoseAsync(args[1..])
+        : HostProgram.RunAsync(Program, args, () => Task.FromResult<IHost>(Build(args, replace)));
 
     private static WebApplication Build(string[] args, Action<IServiceCollection>? replace)
     {
@@ -93,8 +95,7 @@ internal static class QueueScaleApi
     {
         try
         {
-            var settings = new ConfigurationBuilder().AddJsonFile("appsettings.json", optional: true).AddEnvironmentVariables().AddCommandLine(args).Build();
-            var applied = await Schema.MigrateAsync(settings.Postgres(Database.Check), CancellationToken.None);
+            var applied = await Schema.MigrateAsync(Settings(args).Postgres(Database.Check), CancellationToken.None);
             Console.WriteLine(applied.Count == 0 ? "The database is up to date." : $"Migrated: {string.Join(", ", applied)}.");
             return 0;
         }
@@ -107,4 +108,19 @@ internal static class QueueScaleApi
             return HostProgram.Refuse(Program, $"The database cannot be migrated: {error.Message} Check ConnectionStrings:Postgres, and that its user may create tables.");
         }
     }
+
+    /// <summary>Looks at the servers and ends.</summary>
+    private static async Task<int> DiagnoseAsync(string[] args)
+    {
+        try
+        {
+            return await Doctor.RunAsync(Settings(args));
+        }
+        catch (BadSetting error)
+        {
+            return HostProgram.Refuse(Program, error.Message);
+        }
+    }
+
+    private static IConfigurationRoot Settings(string[] args) => new ConfigurationBuilder().AddJsonFile("appsettings.json", optional: true).AddEnvironmentVariables().AddCommandLine(args).Build();
 }

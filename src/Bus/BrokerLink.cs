@@ -170,6 +170,15 @@ public sealed partial class BrokerLink(Uri broker, string program, ILogger<Broke
         }
     }
 
+    /// <summary>A lane: its exchange, its queue and their binding.</summary>
+    internal static async Task DeclareLaneAsync(IChannel channel, string name, CancellationToken cancellation)
+    {
+        await channel.ExchangeDeclareAsync(name, ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: cancellation);
+        await channel.QueueDeclareAsync(name, durable: true, exclusive: false, autoDelete: false,
+            new Dictionary<string, object?> { ["x-queue-type"] = "quorum", ["x-delivery-limit"] = DeliveryLimit }, cancellationToken: cancellation);
+        await channel.QueueBindAsync(name, name, routingKey: "", cancellationToken: cancellation);
+    }
+
     private async Task DeclareNowAsync(string name)
     {
         try
@@ -180,10 +189,7 @@ public sealed partial class BrokerLink(Uri broker, string program, ILogger<Broke
             {
                 var link = connection ?? throw new BrokerAway();
                 await using var channel = await link.CreateChannelAsync();
-                await channel.ExchangeDeclareAsync(name, ExchangeType.Fanout, durable: true, autoDelete: false);
-                await channel.QueueDeclareAsync(name, durable: true, exclusive: false, autoDelete: false,
-                    new Dictionary<string, object?> { ["x-queue-type"] = "quorum", ["x-delivery-limit"] = DeliveryLimit });
-                await channel.QueueBindAsync(name, name, routingKey: "");
+                await DeclareLaneAsync(channel, name, CancellationToken.None);
             }
             finally
             {

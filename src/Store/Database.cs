@@ -14,19 +14,27 @@ public sealed class Database : IAsyncDisposable
 
     private const int LeastGeneral = 4;
 
+    /// <summary>The most connections of <see cref="Steps"/>: one for each step, and room for the batches that have a transaction of their own.</summary>
+    private const int MostSteps = 10;
+
+    private const int MostGeneral = 16;
+
+    /// <summary>The most connections that a process opens unless it is told another number for <see cref="General"/>.</summary>
+    public const int MostConnections = MostSteps + MostGeneral;
+
     private readonly NpgsqlDataSource unpooled;
 
     /// <param name="connectionString">An Npgsql connection string.</param>
     /// <param name="program">Who connects, as PostgreSQL shows it in <c>application_name</c>.</param>
     /// <param name="generalConnections">The most connections of <see cref="General"/>.</param>
-    public Database(string connectionString, string program, int generalConnections = 16)
+    public Database(string connectionString, string program, int generalConnections = MostGeneral)
     {
         var common = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = program, GssEncryptionMode = GssEncryptionMode.Disable, Timeout = 2, TcpKeepAlive = true };
         General = Build(new(common.ConnectionString) { MinPoolSize = LeastGeneral, MaxPoolSize = generalConnections, CommandTimeout = 30, CancellationTimeout = 100 }, "general");
         Steps = Build(new(common.ConnectionString)
         {
             MinPoolSize = LeastSteps,
-            MaxPoolSize = 10, // one for each step, and room for the batches that have a transaction of their own
+            MaxPoolSize = MostSteps,
             CommandTimeout = 4,
             CancellationTimeout = 500,
             // The statements run as nested loops from their arrays into the primary key, whatever the statistics say: so rows are locked in the
