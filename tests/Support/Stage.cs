@@ -85,7 +85,7 @@ public sealed class Stage(Servers servers) : IAsyncLifetime
     /// <summary>The pools of a process that is not there.</summary>
     public Database NewDatabase() => new(Postgres, "test");
 
-    /// <summary>Starts an API and waits until it is ready.</summary>
+    /// <summary>Starts an API and waits until it is ready. The program is a project of this checkout or the path of a dll.</summary>
     public async Task<HostProcess> StartApiAsync(string called = "api", string program = HostProcess.Api, params (string Key, string? Value)[] settings)
     {
         var api = await BeginApiAsync(called, program, settings);
@@ -157,7 +157,7 @@ public sealed class Stage(Servers servers) : IAsyncLifetime
             all[key] = value;
         }
 
-        var host = await HostProcess.StartAsync(Folder, $"{name}-{called}", Checkout.ProgramOf(program), all);
+        var host = await HostProcess.StartAsync(Folder, $"{name}-{called}", program.EndsWith(".dll", StringComparison.Ordinal) ? program : Checkout.ProgramOf(program), all);
         hosts.Add(host);
         return host;
     }

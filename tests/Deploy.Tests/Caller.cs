@@ -1,0 +1,100 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+
+namespace QueueScale.Tests;
+
+/// <summary>A steady load through a proxy: connections are kept, a request that fails stays failed, and one that is late does not hold up the next.</summary>
+public sealed class Caller : IAsyncDisposable
+{
+    private readonly HttpClient http;
+    private readonly CancellationTokenSource stop = new();
+    private readonly ConcurrentBag<Guid> accepted = [];
+    private readonly ConcurrentQueue<(DateTimeOffset Began, DateTimeOffset Ended, string What)> failures = new();
+    private readonly Task running;
+    private int done;
+    private int onTheirWay;
+
+    public Caller(Uri url, int perSecond)
+    {
+        http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 64, PooledConnectionLifetime = Timeout.InfiniteTimeSpan }) { BaseAddress = url, Timeout = TimeSpan.FromSeconds(10) };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Stage.Key);
+        running = RunAsync(perSecond);
+    }
+
+    /// <summary>Requests that were answered as they should.</summary>
+    public int Done => done;
+
+    /// <summary>Requests without an answer yet.</summary>
+    public int OnTheirWay => onTheirWay;
+
+    /// <summary>The jobs that were accepted.</summary>
+    public IReadOnlyCollection<Guid> Accepted => accepted;
+
+    /// <summary>The other requests.</summary>
+    public IReadOnlyCollection<(DateTimeOffset Began, DateTimeOffset Ended, string What)> Failures => failures;
+
+    /// <summary>Sends no more and waits for what is on its way.</summary>
+    public async Task StopAsync()
+    {
+        await stop.CancelAsync();
+        await running;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        http.Dispose();
+        stop.Dispose();
+    }
+
+    private async Task RunAsync(int perSecond)
+    {
+        var (clock, requests) = (Stopwatch.StartNew(), new List<Task>());
+        for (var number = 0; !stop.IsCancellationRequested; number++)
+        {
+            requests.Add(number % 3 == 0 || accepted.IsEmpty ? SubmitAsync() : ReadAsync(number));
+            requests.RemoveAll(request => request.IsCompletedSuccessfully);
+            var next = TimeSpan.FromSeconds((number + 1.0) / perSecond) - clock.Elapsed;
+            if (next > TimeSpan.Zero)
+            {
+                await Task.Delay(next);
+            }
+        }
+
+        await Task.WhenAll(requests);
+    }
+
+    private Task SubmitAsync() => CallAsync(async () =>
+    {
+        using var answer = await http.PostAsJsonAsync("v1/jobs", new SubmitJob { Type = "probe.noop" }, JobJson.Options);
+        answer.EnsureSuccessStatusCode();
+        accepted.Add((await answer.Content.ReadFromJsonAsync<Job>(JobJson.Options))!.Id);
+    }, "submit");
+
+    private Task ReadAsync(int number) => CallAsync(async () =>
+    {
+        using var answer = await http.GetAsync(number % 3 == 1 ? $"v1/jobs/{accepted.First()}" : "v1/queues/default/scale");
+        answer.EnsureSuccessStatusCode();
+    }, "read");
+
+    private async Task CallAsync(Func<Task> call, string what)
+    {
+        var began = DateTimeOffset.UtcNow;
+        Interlocked.Increment(ref onTheirWay);
+        try
+        {
+            await call();
+            Interlocked.Increment(ref done);
+        }
+        catch (Exception error) when (error is HttpRequestException or OperationCanceledException)
+        {
+            failures.Enqueue((began, DateTimeOffset.UtcNow, $"{what}: {error.Message}"));
+        }
+        finally
+        {
+            Interlocked.Decrement(ref onTheirWay);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using System.Diagnostics;
+
+namespace QueueScale.Tests;
+
+/// <summary>The version before this one and this one, side by side on one database: an update under load, and the way back.</summary>
+public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>
+{
+    [Fact]
+    public async Task Old_and_new_run_side_by_side_during_an_update_and_on_the_way_back()
+    {
+        var old = await PreviousAsync();
+        var database = ("ConnectionStrings__Postgres", (string?)await stage.Servers.NewEmptyDatabaseAsync(Servers.NewName()));
+        await RunAsync(Checkout.Root, database, Dotnet.Host, old.Api, "migrate");
+        var oldApi = await stage.StartApiAsync("api-old", old.Api, database);
+        var oldWorker = await stage.StartWorkerAsync("worker-old", old.Worker, database);
+        await using var oldCaller = new Caller(oldApi.Url, 50);
+
+        // The update: the schema first, under load, by two at once.
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => RunAsync(Checkout.Root, database, Dotnet.Host, Checkout.ProgramOf(HostProcess.Api), "migrate")));
+        var newApi = await stage.StartApiAsync("api-new", settings: database);
+        var (one, other) = (stage.Client(oldApi), stage.Client(newApi));
+        var job = (await other.SubmitAsync(Sleep)).Id; // by the new API, run by the old worker
+        await one.WaitForAsync(job, j => j.Progress?.Done >= 10);
+        await using var newCaller = new Caller(newApi.Url, 50);
+        var newWorker = await stage.StartWorkerAsync("worker-new", settings: database);
+        await HandedOverAsync(other, job, oldWorker, "worker-new");
+
+        // The way back: what the new ones wrote, the old ones read.
+        job = (await one.SubmitAsync(Sleep)).Id;
+        await other.WaitForAsync(job, j => j.Progress?.Done >= 10);
+        oldWorker = await stage.StartWorkerAsync("worker-old-again", old.Worker, database);
+        await HandedOverAsync(one, job, newWorker, "worker-old-again");
+
+        foreach (var caller in new[] { oldCaller, newCaller })
+        {
+            await caller.StopAsync();
+            Assert.Empty(caller.Failures);
+            Assert.NotEmpty(caller.Accepted);
+        }
+
+        foreach (var id in oldCaller.Accepted.Concat(newCaller.Accepted))
+        {
+            Assert.Equal(JobState.Succeeded, (await one.WaitForEndAsync(id)).State);
+        }
+    }
+
+    private static SubmitJob Sleep => new() { Type = "probe.sleep", Input = System.Text.Json.JsonElement.Parse("""{"seconds": 6, "steps": 60}""") };
+
+    private static async Task HandedOverAsync(QueueScaleClient client, Guid job, HostProcess from, string to)
+    {
+        from.Process.Signal(Signal.Terminate);
+        Assert.Equal(0, await from.Process.WaitForExitAsync());
+        var end = await client.WaitForEndAsync(job);
+        var runs = (await client.GetRunsAsync(job)).Items;
+        Assert.Equal((JobState.Succeeded, 1, 0), (end.State, end.Interruptions, end.Crashes));
+        Assert.EndsWith(to, runs[^1].Worker, StringComparison.Ordinal);
+        Assert.InRange((runs[^1].EndedAt - runs[^1].StartedAt)!.Value.TotalSeconds, 0, 5.2); // the rest of it, not all of it
+    }
+
+    /// <summary>The programs of the commit that is named; built once for each commit.</summary>
+    private static async Task<(string Api, string Worker)> PreviousAsync()
+    {
+        var commit = (await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "tests", "Compat", "PREVIOUS"))).Trim();
+        var place = Path.Combine(Checkout.Root, "artifacts", "compat", commit);
+        if (!File.Exists(Path.Combine(place, "done")))
+        {
+            Assert.SkipUnless(await SucceedsAsync("git", "-C", Checkout.Root, "cat-file", "-e", $"{commit}^{{commit}}"), $"The commit {commit} is not in this clone (tests/Compat/PREVIOUS). git fetch --unshallow brings it.");
+            Directory.CreateDirectory(place);
+            await RunAsync(place, null, "sh", "-c", $"git -C '{Checkout.Root}' archive {commit} | tar -x");
+            await RunAsync(place, null, Dotnet.Host, "build", "src/Api", "-c", "Release", "--nologo", "-v", "quiet", "--disable-build-servers");
+            await RunAsync(place, null, Dotnet.Host, "build", "src/Worker", "-c", "Release", "--nologo", "-v", "quiet", "--disable-build-servers");
+            await File.WriteAllTextAsync(Path.Combine(place, "done"), "");
+        }
+
+        return (Program(HostProcess.Api), Program(HostProcess.Worker));
+
+        string Program(string project) => Path.Combine(place, "artifacts", "bin", project, "release", $"{project}.dll");
+    }
+
+    private static async Task RunAsync(string place, (string Key, string? Value)? setting, params string[] line)
+    {
+        var (code, said) = await EndAsync(place, setting, line);
+        Assert.True(code == 0, $"{string.Join(' ', line)}: {said}");
+    }
+
+    private static async Task<bool> SucceedsAsync(params string[] line)
+    {
+        try
+        {
+            return (await EndAsync(Checkout.Root, null, line)).Code == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false; // no such program
+        }
+    }
+
+    private static async Task<(int Code, string Said)> EndAsync(string place, (string Key, string? Value)? setting, string[] line)
+    {
+        var start = new ProcessStartInfo(line[0], line[1..]) { WorkingDirectory = place, RedirectStandardOutput = true, RedirectStandardError = true };
+        if (setting is var (key, value))
+        {
+            start.Environment[key] = value;
+        }
+
+        using var process = Process.Start(start)!;
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync();
+        return (process.ExitCode, await output + await error);
+    }
+}

@@ -1,0 +1,144 @@
+namespace QueueScale.Tests;
+
+/// <summary>Every process replaced behind nginx, in the order of <c>update</c> and of a rollout: new ones become ready, requests go to them, old ones end.</summary>
+public sealed class UpdateTests(Stage stage) : IClassFixture<Stage>, IAsyncLifetime
+{
+    private const int PerSecond = 300;
+    private const int Times = 3;
+    private static readonly (string, string?) Delay = ("Api__DrainDelay", "00:00:05"); // its default; other tests have no proxy that would have to notice
+
+    private List<HostProcess> apis = [];
+    private List<HostProcess> workers = [];
+    private Nginx nginx = null!;
+    private QueueScaleClient client = null!;
+    private int started;
+
+    public async ValueTask InitializeAsync()
+    {
+        await stage.ResetAsync();
+        (apis, workers) = (await ApisAsync(), await WorkersAsync());
+        nginx = await Nginx.StartAsync(stage.Folder, apis);
+        client = new QueueScaleClient(nginx.Url, Stage.Key);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        client.Dispose();
+        await nginx.DisposeAsync();
+        await stage.StopAllAsync();
+    }
+
+    [Fact]
+    public async Task Every_process_is_replaced_three_times_and_no_request_fails_and_no_job_is_lost()
+    {
+        var longJobs = await client.SubmitBatchAsync([.. Enumerable.Range(0, 20).Select(_ => Job("probe.sleep", """{"seconds": 75, "steps": 750}"""))]);
+        await using var caller = new Caller(nginx.Url, PerSecond);
+        await using var watch = new ProgressWatch(client, longJobs);
+        for (var time = 0; time < Times; time++)
+        {
+            var (oldApis, oldWorkers) = (apis, workers);
+            (apis, workers) = (await ApisAsync(), await WorkersAsync());
+            nginx.Name([.. oldApis, .. apis]);
+            await nginx.FollowsAsync(apis);
+            foreach (var old in oldWorkers.Concat(oldApis))
+            {
+                old.Process.Signal(Signal.Terminate);
+                Assert.Equal(0, await old.Process.WaitForExitAsync());
+            }
+
+            nginx.Name(apis);
+        }
+
+        await caller.StopAsync();
+        Assert.Empty(caller.Failures);
+        Assert.InRange(caller.Done, PerSecond * 15 * Times, int.MaxValue); // each time two APIs take their 5 s and there is the start of four processes
+
+        foreach (var job in longJobs)
+        {
+            var end = await client.WaitForEndAsync(job, TimeSpan.FromMinutes(2));
+            Assert.Equal((JobState.Succeeded, 0, 1), (end.State, end.Crashes, end.Attempt));
+        }
+
+        Assert.Empty(await watch.WentBackAsync());
+        Assert.Equal(longJobs.Count, await stage.ScalarAsync<long>("select count(*) from jobs where id = any($1) and interruptions > 0", longJobs));
+        await Waiting.UntilAsync(async () => await stage.ScalarAsync<long>("select count(*) from jobs where state = 5") == caller.Accepted.Count + longJobs.Count);
+    }
+
+    [Fact]
+    public async Task A_new_version_that_never_becomes_ready_takes_no_request()
+    {
+        await using var caller = new Caller(nginx.Url, PerSecond);
+        await Waiting.UntilAsync(() => Task.FromResult(caller.Done > PerSecond));
+        var broken = await stage.BeginApiAsync("broken", settings: [Delay, ("ConnectionStrings__Postgres", "Host=127.0.0.1;Port=1;Username=nobody")]);
+        nginx.Name([.. apis, broken]);
+        await Task.Delay(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken); // it listens, and the proxy looks once a second
+        var before = caller.Done;
+        await Waiting.UntilAsync(() => Task.FromResult(caller.Done > before + (2 * PerSecond)));
+        await caller.StopAsync();
+        Assert.Empty(caller.Failures);
+    }
+
+    [Fact]
+    public async Task An_API_that_is_killed_fails_the_requests_that_it_has_and_none_a_second_later()
+    {
+        await using var caller = new Caller(nginx.Url, PerSecond);
+        await Waiting.UntilAsync(() => Task.FromResult(caller.Done > PerSecond));
+        var (killed, onTheirWay) = (DateTimeOffset.UtcNow, caller.OnTheirWay);
+        apis[0].Process.Signal(Signal.Kill);
+        var before = caller.Done;
+        await Waiting.UntilAsync(() => Task.FromResult(caller.Done > before + (6 * PerSecond)));
+        await caller.StopAsync();
+        Assert.DoesNotContain(caller.Failures, failure => failure.Began < killed - TimeSpan.FromSeconds(1) || failure.Began > killed + TimeSpan.FromSeconds(1));
+        Assert.InRange(caller.Failures.Count, 0, onTheirWay + (PerSecond / 20)); // and those of 50 ms, until the kill is done
+        await Waiting.UntilAsync(async () => await stage.ScalarAsync<long>("select count(*) from jobs where state = 5 and id = any($1)", caller.Accepted.ToArray()) == caller.Accepted.Count);
+    }
+
+    private async Task<List<HostProcess>> ApisAsync() => [.. await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => stage.StartApiAsync($"api{Interlocked.Increment(ref started)}", settings: [Delay])))];
+
+    private async Task<List<HostProcess>> WorkersAsync() => [.. await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => stage.StartWorkerAsync($"worker{Interlocked.Increment(ref started)}")))];
+
+    private static SubmitJob Job(string type, string input) => new() { Type = type, Input = System.Text.Json.JsonElement.Parse(input) };
+
+    /// <summary>Reads the progress of jobs again and again.</summary>
+    private sealed class ProgressWatch : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource stop = new();
+        private readonly List<string> wentBack = [];
+        private readonly Task watching;
+
+        public ProgressWatch(QueueScaleClient client, IReadOnlyList<Guid> jobs) => watching = WatchAsync(client, jobs);
+
+        public async Task<IReadOnlyList<string>> WentBackAsync()
+        {
+            await stop.CancelAsync();
+            await watching;
+            return wentBack;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await WentBackAsync();
+            stop.Dispose();
+        }
+
+        private async Task WatchAsync(QueueScaleClient client, IReadOnlyList<Guid> jobs)
+        {
+            var most = new Dictionary<Guid, double>();
+            while (!stop.IsCancellationRequested)
+            {
+                foreach (var id in jobs)
+                {
+                    var done = (await client.GetJobAsync(id)).Progress?.Done ?? 0;
+                    if (done < most.GetValueOrDefault(id))
+                    {
+                        wentBack.Add($"{id}: {done} after {most[id]}");
+                    }
+
+                    most[id] = done;
+                }
+
+                await Task.Delay(250);
+            }
+        }
+    }
+}
