@@ -1,11 +1,18 @@
 #!/bin/sh
-# Writes the addresses of all APIs into nginx's upstream and loads it anew when they change: open-source nginx before 1.27.3 asks for a name
-# only when it starts, and any nginx that finds none does not start. A reload cuts no request.
+# Runs the inner nginx (apis.conf) and keeps its list of APIs: the addresses behind their name that are ready. Open-source nginx before 1.27.3 asks for a name
+# only when it starts, and none asks whether who answers to it is ready.
 set -eu
 name=${API_NAME:-api} port=${API_PORT:-8080} file=/etc/nginx/api/servers.conf
 mkdir -p /etc/nginx/api
 
-servers() { getent ahostsv4 "$name" | awk '{print $1}' | sort -u | sed "s/.*/server &:$port max_fails=1 fail_timeout=2s;/"; }
+ready() { curl -fsS -m 2 -o /dev/null "http://$1:$port/health/ready" 2>/dev/null; }
+
+# Where none is ready, all: what an API says of it is of more use to a caller than what nginx would say.
+servers() {
+  all=$(getent ahostsv4 "$name" | awk '{print $1}' | sort -u)
+  some=$(for address in $all; do if ready "$address"; then echo "$address"; fi; done)
+  for address in ${some:-$all}; do echo "server $address:$port max_fails=1 fail_timeout=2s;"; done
+}
 
 write() { # returns 0 when it has changed
   now=$(servers || true)
@@ -14,9 +21,16 @@ write() { # returns 0 when it has changed
   printf '%s\n' "$now" >"$file.next" && mv "$file.next" "$file"
 }
 
+inner() { nginx -c /etc/nginx/apis.conf "$@"; }
+
+runs() { [ -s /run/queuescale-apis.pid ] && kill -0 "$(cat /run/queuescale-apis.pid)" 2>/dev/null; }
+
+start() { rm -f /run/queuescale-apis.sock && inner; }
+
 write || true
+start
 (
-  while sleep "${FOLLOW_SECONDS:-2}"; do
-    if write; then nginx -s reload; fi
+  while sleep "${FOLLOW_SECONDS:-1}"; do
+    if ! runs; then start || true; elif write; then inner -s reload; fi
   done
 ) &

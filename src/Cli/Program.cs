@@ -11,6 +11,7 @@ return await CommandLine.RunAsync(
         UpCommand.Create(),
         DownCommand.Create(),
         InitEnvCommand.Create(),
+        UpdateCommand.Create(),
         MigrateCommand.Create(),
         DoctorCommand.Create(),
         SubmitCommand.Create(),

@@ -16,10 +16,10 @@ public sealed class Caller : IAsyncDisposable
     private int done;
     private int onTheirWay;
 
-    public Caller(Uri url, int perSecond)
+    public Caller(Uri url, int perSecond, string key = Stage.Key)
     {
         http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 64, PooledConnectionLifetime = Timeout.InfiniteTimeSpan }) { BaseAddress = url, Timeout = TimeSpan.FromSeconds(10) };
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Stage.Key);
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         running = RunAsync(perSecond);
     }
 

@@ -1,0 +1,151 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+
+namespace QueueScale.Tests;
+
+/// <summary>docker-compose.yml for real, as deploy-on-one-machine.md says, under a project name and ports of its own. Skipped where no Docker engine answers.</summary>
+public sealed class ComposeTests : IAsyncLifetime
+{
+    private const string Key = "qs_trial-key-for-loopback-only"; // of .env.example
+
+    private readonly Dictionary<string, string?> settings;
+    private readonly string tls = Directory.CreateTempSubdirectory().FullName;
+    private readonly int http;
+    private readonly int https;
+    private bool isUp;
+
+    public ComposeTests()
+    {
+        int[] ports = [.. Enumerable.Range(0, 4).Aggregate(new List<int>(), (taken, _) => [.. taken, FreePort.Choose(taken)])];
+        (http, https) = (ports[0], ports[1]);
+        settings = new()
+        {
+            ["COMPOSE_PROJECT_NAME"] = "queuescale-test",
+            ["COMPOSE_ENV_FILES"] = Path.Combine(Checkout.Root, ".env.example"),
+            ["QUEUESCALE_VERSION"] = "test",
+            ["QUEUESCALE_HTTP_PORT"] = Text(http),
+            ["QUEUESCALE_HTTPS"] = $"127.0.0.1:{https}",
+            ["QUEUESCALE_TLS"] = tls,
+            ["POSTGRES_PORT"] = Text(ports[2]),
+            ["RABBITMQ_PAGE_PORT"] = Text(ports[3]),
+            ["PROXY_SUBNET"] = "172.30.58.0/24",
+            ["BACKUP_EVERY_SECONDS"] = "3600",
+        };
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        Assert.SkipUnless((await EndAsync("docker", "compose", "version")).Code == 0 && (await EndAsync("docker", "info")).Code == 0, "No Docker engine answers, so docker-compose.yml is not tried.");
+        await RunAsync("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", $"{tls}/tls.key", "-out", $"{tls}/tls.crt");
+        isUp = true;
+        await ComposeAsync("up", "-d", "--build", "--wait");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (isUp)
+        {
+            await ComposeAsync("--profile", "backup", "down", "--volumes", "--timeout", "1");
+        }
+
+        Directory.Delete(tls, recursive: true);
+    }
+
+    [Fact]
+    public async Task It_comes_up_scales_is_updated_under_load_and_is_restored_from_its_dump()
+    {
+        var url = new Uri($"http://127.0.0.1:{http}/");
+        using var client = new QueueScaleClient(url, Key);
+        Assert.Equal(JobState.Succeeded, (await client.WaitForEndAsync((await client.SubmitAsync(Job("probe.noop", "{}"))).Id)).State);
+
+        using (var any = new HttpClient(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true }))
+        {
+            Assert.Equal(HttpStatusCode.NotFound, (await any.GetAsync(new Uri(url, "metrics"))).StatusCode);
+            Assert.Equal(HttpStatusCode.NotFound, (await any.GetAsync(new Uri(url, "health/ready"))).StatusCode);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await any.GetAsync(new Uri($"https://127.0.0.1:{https}/v1/jobs"))).StatusCode);
+        }
+
+        await ComposeAsync("up", "-d", "--no-recreate", "--wait", "--scale", "worker=3", "--scale", "api=2");
+        Assert.Equal(3, (await client.GetWorkersAsync()).Items.Count);
+
+        var longJobs = await client.SubmitBatchAsync([.. Enumerable.Range(0, 10).Select(_ => Job("probe.sleep", """{"seconds": 60, "steps": 600}"""))]);
+        await Waiting.UntilAsync(async () => (await client.GetScaleAsync("default")).Running >= 10);
+        var before = await ContainersAsync();
+        await using (var caller = new Caller(url, 100, Key))
+        {
+            // A version that does not start changes nothing.
+            settings["QUEUESCALE_API_KEY"] = "no key";
+            var (code, said) = await UpdateAsync();
+            Assert.Equal(1, code);
+            Assert.Contains("Auth:BootstrapKey", said, StringComparison.Ordinal);
+            Assert.Equal(before, await ContainersAsync());
+
+            settings.Remove("QUEUESCALE_API_KEY");
+            (code, said) = await UpdateAsync();
+            Assert.True(code == 0, said);
+            var after = await ContainersAsync();
+            Assert.Equal(before.Count, after.Count);
+            Assert.Empty(before.Intersect(after));
+            await caller.StopAsync();
+            Assert.Empty(caller.Failures);
+        }
+
+        foreach (var job in longJobs)
+        {
+            var end = await client.WaitForEndAsync(job, TimeSpan.FromMinutes(2));
+            Assert.Equal((JobState.Succeeded, 0), (end.State, end.Crashes));
+        }
+
+        // As back-up-and-restore.md says. The first dump is made when the service starts.
+        await ComposeAsync("--profile", "backup", "up", "-d", "--no-recreate", "backup");
+        var dump = "";
+        await Waiting.UntilAsync(async () => await EndAsync("docker", "compose", "exec", "-T", "backup", "sh", "-c", "ls /backups/*.dump") is (0, var file) && (dump = file.Trim()).Length > 0);
+        await ComposeAsync("stop", "nginx", "api", "worker");
+        await ComposeAsync("exec", "-T", "postgres", "dropdb", "--force", "-U", "queuescale", "queuescale");
+        await ComposeAsync("exec", "-T", "postgres", "createdb", "-U", "queuescale", "queuescale");
+        await ComposeAsync("--profile", "backup", "run", "--rm", "--entrypoint", "", "backup", "sh", "/backup/restore.sh", dump);
+        await ComposeAsync("up", "-d", "--wait", "--no-recreate", "--scale", "worker=3");
+        Assert.Equal(JobState.Succeeded, (await client.GetJobAsync(longJobs[0])).State);
+        Assert.Equal(JobState.Succeeded, (await client.WaitForEndAsync((await client.SubmitAsync(Job("probe.noop", "{}"))).Id)).State);
+    }
+
+    private static SubmitJob Job(string type, string input) => new() { Type = type, Input = System.Text.Json.JsonElement.Parse(input) };
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private async Task<IReadOnlyList<string>> ContainersAsync() => [.. (await ComposeAsync("ps", "--quiet", "api", "worker")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)];
+
+    private Task<(int Code, string Said)> UpdateAsync() => EndAsync(Dotnet.Host, Checkout.ProgramOf("QueueScale.Cli"), "update");
+
+    private Task<string> ComposeAsync(params string[] arguments) => RunAsync(["docker", "compose", .. arguments]);
+
+    private async Task<string> RunAsync(params string[] line)
+    {
+        var (code, said) = await EndAsync(line);
+        Assert.True(code == 0, $"{string.Join(' ', line)}: {said}");
+        return said;
+    }
+
+    private async Task<(int Code, string Said)> EndAsync(params string[] line)
+    {
+        var start = new ProcessStartInfo(line[0], line[1..]) { WorkingDirectory = Checkout.Root, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["QUEUESCALE_ROOT"] = Checkout.Root;
+        foreach (var (key, value) in settings)
+        {
+            start.Environment[key] = value;
+        }
+
+        try
+        {
+            using var process = Process.Start(start)!;
+            var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+            await process.WaitForExitAsync();
+            return (process.ExitCode, process.ExitCode == 0 ? await output : await output + await error);
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return (127, $"{line[0]} is not installed");
+        }
+    }
+}
