@@ -16,6 +16,13 @@ internal sealed class Remembered(RunFolder folder)
         set => Change(content => content.Workers = value);
     }
 
+    /// <summary>Whether the servers run in containers; null until they have been started.</summary>
+    public bool? InContainers
+    {
+        get => Load().InContainers;
+        set => Change(content => content.InContainers = value);
+    }
+
     public int? KnownPort(string name) => Load().Ports.TryGetValue(name, out var port) ? port : null;
 
     public string? KnownSecret(string name) => Load().Secrets.GetValueOrDefault(name);
@@ -70,5 +77,6 @@ internal sealed class Remembered(RunFolder folder)
         public SortedDictionary<string, int> Ports { get; init; } = [];
         public SortedDictionary<string, string> Secrets { get; init; } = [];
         public int? Workers { get; set; }
+        public bool? InContainers { get; set; }
     }
 }

@@ -42,7 +42,7 @@ internal static class DemoCommand
 
         var tell = Print.Steps(json);
         var system = new LocalSystem(RunFolder.OfCheckout);
-        var info = await system.UpAsync(Math.Max(2, system.Find()?.Workers.Count ?? 2), tell, stop);
+        var info = await system.UpAsync(Math.Max(2, system.Find()?.Workers.Count ?? 2), tell, cancellation: stop);
         var name = await PutFileAsync(file, info.DataRoot, tell, stop);
         var expected = FileTruth.OfAsync(Path.Combine(info.DataRoot, name));
 

@@ -17,8 +17,8 @@ internal static class DoctorCommand
             var local = LocalServers.Of(RunFolder.OfCheckout);
             var settings = new Dictionary<string, string?>
             {
-                ["ConnectionStrings__Postgres"] = parsed.GetValue(postgres) ?? Named("ConnectionStrings__Postgres") ?? (local.Postgres.Process is null ? null : local.PostgresConnectionString()),
-                ["ConnectionStrings__RabbitMq"] = parsed.GetValue(rabbitMq) ?? Named("ConnectionStrings__RabbitMq") ?? (local.Rabbit.Process is null ? null : local.RabbitMqUri()),
+                ["ConnectionStrings__Postgres"] = parsed.GetValue(postgres) ?? Named("ConnectionStrings__Postgres") ?? (local.HasPostgres ? local.PostgresConnectionString() : null),
+                ["ConnectionStrings__RabbitMq"] = parsed.GetValue(rabbitMq) ?? Named("ConnectionStrings__RabbitMq") ?? (local.HasRabbit ? local.RabbitMqUri() : null),
             };
             var servers = await CheckoutProgram.RunAsync(HostProcess.Api, ["doctor"], settings);
             var periods = GracePeriods.Of(Checkout.Root).ToArray();

@@ -33,7 +33,7 @@ internal static class MigrateCommand
     {
         if (Environment.GetEnvironmentVariable("ConnectionStrings__Postgres") is { Length: > 0 } named) return named;
         var servers = LocalServers.Of(RunFolder.OfCheckout);
-        return servers.Postgres.Process is not null
+        return servers.HasPostgres
             ? servers.PostgresConnectionString()
             : throw new LocalProblem("No PostgreSQL runs here. Start one with ./queuescale up, or name another with --postgres CONNECTION.");
     }

@@ -29,30 +29,31 @@ internal static class UpCommand
             }
         });
         var scaledObjects = new Option<FileInfo[]>("--scaled-object") { Description = $"With --workers {Auto}: the ScaledObjects to follow. Default: those of k8s/components/autoscaling.", HelpName = "FILE" };
+        var services = new Option<ServerPlace>("--services") { Description = "Where PostgreSQL and RabbitMQ run. auto: as installed programs, else in Docker, else installed with apt-get.", HelpName = "auto|docker|local" };
         var detach = new Option<bool>("--detach") { Description = "Return when all is ready and leave it running; `down` ends it." };
         var json = Print.JsonOption();
 
-        var command = new Command("up", "Start PostgreSQL, RabbitMQ, the API and workers on this machine, privately. Starts what is missing where some of it runs.") { workers, scaledObjects, detach, json };
+        var command = new Command("up", "Start PostgreSQL, RabbitMQ, the API and workers on this machine, privately. Starts what is missing where some of it runs.") { workers, scaledObjects, services, detach, json };
         command.SetAction((parsed, stop) =>
         {
             var auto = parsed.GetValue(workers) == Auto;
             if (auto && parsed.GetValue(detach)) throw new UsageProblem($"--workers {Auto} watches the backlog, so it stays in the foreground: leave --detach out.");
             ScaledObject[] scaled = auto ? [.. (parsed.GetValue(scaledObjects) is { Length: > 0 } named ? named.Select(file => file.FullName) : OfKubernetes()).Select(ScaledObject.Read)] : [];
-            return RunAsync(auto ? 0 : parsed.GetValue(workers) is { } number ? int.Parse(number, CultureInfo.InvariantCulture) : null, scaled, parsed.GetValue(detach), parsed.GetValue(json), stop);
+            return RunAsync(auto ? 0 : parsed.GetValue(workers) is { } number ? int.Parse(number, CultureInfo.InvariantCulture) : null, scaled, parsed.GetValue(services), parsed.GetValue(detach), parsed.GetValue(json), stop);
         });
         return command;
     }
 
     private static IEnumerable<string> OfKubernetes() => Directory.EnumerateFiles(Path.Combine(Checkout.Root, "k8s", "components", "autoscaling"), "worker-*.yaml").Order(StringComparer.Ordinal);
 
-    private static async Task<int> RunAsync(int? workers, IReadOnlyList<ScaledObject> scaled, bool detach, bool json, CancellationToken stop)
+    private static async Task<int> RunAsync(int? workers, IReadOnlyList<ScaledObject> scaled, ServerPlace place, bool detach, bool json, CancellationToken stop)
     {
         var system = new LocalSystem(RunFolder.OfCheckout);
         var tell = Print.Steps(json);
         try
         {
             var clock = Stopwatch.StartNew();
-            var info = await system.UpAsync(workers, tell, stop);
+            var info = await system.UpAsync(workers, tell, place, stop);
             if (json) Print.Json(info);
             else PrintNextSteps(info, system, clock.Elapsed, detach);
             if (detach) return 0;

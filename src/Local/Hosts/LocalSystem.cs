@@ -22,8 +22,9 @@ public sealed class LocalSystem(RunFolder folder)
     /// <summary>Starts what is missing and stops workers beyond the number wanted; when this returns, all are ready.</summary>
     /// <param name="workers">How many workers; null keeps the number of the last call, 2 at first.</param>
     /// <param name="tell">Hears of each step.</param>
+    /// <param name="place">Where the servers run. Where their data is they stay until it is wiped.</param>
     /// <param name="cancellation">Ends the start; what was started stays.</param>
-    public async Task<SystemInfo> UpAsync(int? workers = null, Tell? tell = null, CancellationToken cancellation = default)
+    public async Task<SystemInfo> UpAsync(int? workers = null, Tell? tell = null, ServerPlace place = ServerPlace.Auto, CancellationToken cancellation = default)
     {
         using var held = await folder.LockAsync(tell, cancellation);
         var api = Checkout.ProgramOf(HostProcess.Api);
@@ -31,7 +32,7 @@ public sealed class LocalSystem(RunFolder folder)
         folder.Remembered.Workers = wanted;
 
         var before = Addresses();
-        await LocalServers.StartHeldAsync(folder, tell, cancellation);
+        await StartServersAsync(place, tell, cancellation);
         if (before is not null && before != Addresses()) await StopAsync(RunFolderEnd.Hosts(folder), "stopped: a server had to move to another port", tell);
 
         await MigrateAsync(tell, cancellation);
@@ -89,6 +90,7 @@ public sealed class LocalSystem(RunFolder folder)
         await Task.WhenAll(
             EndServerAsync("PostgreSQL", _servers.Postgres.Process, wipe ? _servers.Postgres.KillAsync : _servers.Postgres.StopAsync, tell),
             EndServerAsync("RabbitMQ", _servers.Rabbit.Process, wipe ? _servers.Rabbit.KillAsync : _servers.Rabbit.StopAsync, tell));
+        if (folder.Remembered.InContainers == true) await new ComposeServers(folder).StopAsync(wipe, tell);
         await Leftovers.EndAsync(folder, CancellationToken.None);
         folder.Remembered.Workers = null;
         if (!wipe) return;
@@ -108,6 +110,24 @@ public sealed class LocalSystem(RunFolder folder)
         return result.Succeeded
             ? result.Output.Trim()
             : throw new LocalProblem($"The schema could not be brought up to date:\n  {(result.Output + result.Error).Trim().ReplaceLineEndings("\n  ")}");
+    }
+
+    private async Task StartServersAsync(ServerPlace place, Tell? tell, CancellationToken cancellation)
+    {
+        var inContainers = folder.Remembered.InContainers ?? place switch
+        {
+            ServerPlace.Docker => true,
+            ServerPlace.Local => false,
+            _ => !await Installation.IsCompleteAsync() && await ComposeServers.CanRunAsync(cancellation),
+        };
+        if (place == (inContainers ? ServerPlace.Local : ServerPlace.Docker))
+        {
+            throw new LocalProblem($"The servers of {folder} have their data {(inContainers ? "in containers" : "here")}. To change that, delete it first: ./queuescale down --wipe");
+        }
+
+        folder.Remembered.InContainers = inContainers; // before, so that `down` finds what a start that fails has left
+        if (inContainers) await new ComposeServers(folder).StartAsync(tell, cancellation);
+        else await LocalServers.StartHeldAsync(folder, tell, cancellation);
     }
 
     private async Task MigrateAsync(Tell? tell, CancellationToken cancellation)

@@ -14,6 +14,9 @@ internal static class Installation
         await InstallAsync(missing, "with `postgres` and `rabbitmq-server` on PATH", folder, tell, cancellation);
     }
 
+    /// <summary>Whether both are installed.</summary>
+    public static async Task<bool> IsCompleteAsync() => await PostgresPrograms.FindAsync() is not null && RabbitPrograms.Find() is not null;
+
     /// <summary>Installs what is missing where we may, saying so first. The caller holds the folder's lock.</summary>
     /// <exception cref="LocalProblem">Something is missing and we may not install it: says what to type.</exception>
     public static async Task InstallAsync(

@@ -19,7 +19,13 @@ public sealed class LocalServers
     /// <summary>The RabbitMQ server.</summary>
     public RabbitServer Rabbit { get; }
 
-    /// <summary>Whether both run.</summary>
+    /// <summary>Whether PostgreSQL has been started here.</summary>
+    public bool HasPostgres => Folder.Remembered.InContainers == true || Postgres.Process is not null;
+
+    /// <summary>Whether RabbitMQ has been started here.</summary>
+    public bool HasRabbit => Folder.Remembered.InContainers == true || Rabbit.Process is not null;
+
+    /// <summary>Whether both run as programs.</summary>
     public bool AreRunning => Postgres.Process is not null && Rabbit.Process is not null;
 
     /// <summary>Starts what does not run, both at once, and returns when both are ready. Takes over what an earlier command left.</summary>

@@ -8,7 +8,7 @@ namespace QueueScale.Local;
 /// <summary>A private PostgreSQL of a run folder: loopback only, a generated password, no socket file, durable settings as they come.</summary>
 public sealed class PostgresServer
 {
-    private const string ProcessName = "postgres";
+    private const string ProcessName = PortName;
     private const string Owner = "queuescale";
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
@@ -17,6 +17,9 @@ public sealed class PostgresServer
     private readonly RunFolder _folder;
 
     internal PostgresServer(RunFolder folder) => _folder = folder;
+
+    /// <summary>What its port and its password are remembered under.</summary>
+    internal const string PortName = "postgres";
 
     /// <summary>The database that <c>up</c> uses.</summary>
     public const string DefaultDatabase = "queuescale";

@@ -37,9 +37,6 @@ public sealed class ComposeTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Assert.SkipUnless((await EndAsync("docker", "compose", "version")).Code == 0 && (await EndAsync("docker", "info")).Code == 0, "No Docker engine answers, so docker-compose.yml is not tried.");
-        await RunAsync("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", $"{tls}/tls.key", "-out", $"{tls}/tls.crt");
-        isUp = true;
-        await ComposeAsync("up", "-d", "--build", "--wait");
     }
 
     public async ValueTask DisposeAsync()
@@ -55,6 +52,10 @@ public sealed class ComposeTests : IAsyncLifetime
     [Fact]
     public async Task It_comes_up_scales_is_updated_under_load_and_is_restored_from_its_dump()
     {
+        await RunAsync("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", $"{tls}/tls.key", "-out", $"{tls}/tls.crt");
+        isUp = true;
+        await ComposeAsync("up", "-d", "--build", "--wait");
+
         var url = new Uri($"http://127.0.0.1:{http}/");
         using var client = new QueueScaleClient(url, Key);
         Assert.Equal(JobState.Succeeded, (await client.WaitForEndAsync((await client.SubmitAsync(Job("probe.noop", "{}"))).Id)).State);
@@ -110,13 +111,38 @@ public sealed class ComposeTests : IAsyncLifetime
         Assert.Equal(JobState.Succeeded, (await client.WaitForEndAsync((await client.SubmitAsync(Job("probe.noop", "{}"))).Id)).State);
     }
 
+    [Fact]
+    public async Task Up_with_services_in_containers_runs_API_and_workers_as_processes()
+    {
+        var others = await RunAsync("docker", "ps", "--all", "--quiet");
+        settings["QUEUESCALE_RUN"] = Path.Combine(tls, "run");
+        var (code, said) = await CliAsync("up", "--services", "docker", "--detach", "--json", "--workers", "1");
+        Assert.True(code == 0, said);
+        var info = System.Text.Json.JsonElement.Parse(said);
+        using var client = new QueueScaleClient(new Uri(info.GetProperty("api").GetString()!), info.GetProperty("key").GetString()!);
+        var job = (await client.SubmitAsync(Job("probe.noop", "{}"))).Id;
+        Assert.Equal(JobState.Succeeded, (await client.WaitForEndAsync(job)).State);
+        (code, said) = await CliAsync("up", "--services", "local", "--detach");
+        Assert.Equal(1, code);
+        Assert.Contains("down --wipe", said, StringComparison.Ordinal);
+
+        Assert.Equal(0, (await CliAsync("down")).Code);
+        Assert.Equal(0, (await CliAsync("up", "--detach", "--json")).Code); // it remembers where
+        Assert.Equal(JobState.Succeeded, (await client.GetJobAsync(job)).State);
+        Assert.Equal(0, (await CliAsync("down", "--wipe")).Code);
+        Assert.False(Directory.Exists(settings["QUEUESCALE_RUN"]));
+        Assert.Equal(others, await RunAsync("docker", "ps", "--all", "--quiet"));
+    }
+
     private static SubmitJob Job(string type, string input) => new() { Type = type, Input = System.Text.Json.JsonElement.Parse(input) };
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private async Task<IReadOnlyList<string>> ContainersAsync() => [.. (await ComposeAsync("ps", "--quiet", "api", "worker")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)];
 
-    private Task<(int Code, string Said)> UpdateAsync() => EndAsync(Dotnet.Host, Checkout.ProgramOf("QueueScale.Cli"), "update");
+    private Task<(int Code, string Said)> UpdateAsync() => CliAsync("update");
+
+    private Task<(int Code, string Said)> CliAsync(params string[] arguments) => EndAsync([Dotnet.Host, Checkout.ProgramOf("QueueScale.Cli"), .. arguments]);
 
     private Task<string> ComposeAsync(params string[] arguments) => RunAsync(["docker", "compose", .. arguments]);
 

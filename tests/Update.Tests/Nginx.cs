@@ -106,7 +106,7 @@ public sealed class Nginx : IAsyncDisposable
     {
         using var held = await folder.LockAsync(null, CancellationToken.None);
         await AptGet.LetEndAsync(folder, null, CancellationToken.None);
-        var missing = new[] { ("nginx", "nginx-light"), ("curl", "curl") }.Where(one => SearchPath.Find(one.Item1, "/usr/sbin") is null);
+        var missing = new[] { ("nginx", "nginx"), ("curl", "curl") }.Where(one => SearchPath.Find(one.Item1, "/usr/sbin") is null);
         await Installation.InstallAsync([.. missing], "with `nginx` and `curl` on PATH", folder, null, CancellationToken.None);
         return SearchPath.Find("nginx", "/usr/sbin") ?? throw new LocalProblem("`nginx` is not on PATH, although its package is installed.");
     }

@@ -31,7 +31,7 @@ public sealed class UpdateTests(Stage stage) : IClassFixture<Stage>, IAsyncLifet
     [Fact]
     public async Task Every_process_is_replaced_three_times_and_no_request_fails_and_no_job_is_lost()
     {
-        var longJobs = await client.SubmitBatchAsync([.. Enumerable.Range(0, 20).Select(_ => Job("probe.sleep", """{"seconds": 75, "steps": 750}"""))]);
+        var longJobs = await client.SubmitBatchAsync([.. Enumerable.Range(0, 20).Select(_ => Job("probe.sleep", """{"seconds": 45, "steps": 450}"""))]);
         await using var caller = new Caller(nginx.Url, PerSecond);
         await using var watch = new ProgressWatch(client, longJobs);
         for (var time = 0; time < Times; time++)

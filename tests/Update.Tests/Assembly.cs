@@ -1,0 +1,4 @@
+using QueueScale.Tests;
+
+[assembly: AssemblyFixture(typeof(Servers))]
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
