@@ -1,4 +1,3 @@
-using MassTransit;
 using Microsoft.Extensions.Options;
 using QueueScale.Bus;
 using QueueScale.Hosting;
@@ -8,7 +7,7 @@ namespace QueueScale.Api;
 
 /// <summary>The API's life: check the schema, serve; after SIGTERM fail readiness, serve on for a while, then finish what was accepted.</summary>
 internal sealed partial class ApiLife(
-    Database database, Rehearsal rehearsal, Reconciliation reconciliation, BrokerLink link, IBusControl bus, Submissions submissions, WakeUps wakeUps, IOptions<ApiOptions> options,
+    Database database, Rehearsal rehearsal, Reconciliation reconciliation, BrokerLink link, WakeUpBus bus, Submissions submissions, WakeUps wakeUps, IOptions<ApiOptions> options,
     IHostApplicationLifetime application, ILogger<ApiLife> logger) : IHostedLifecycleService
 {
     private readonly CancellationTokenSource stopping = new();

@@ -1,4 +1,3 @@
-using MassTransit;
 using Microsoft.Extensions.Options;
 using QueueScale.Bus;
 using QueueScale.Hosting;
@@ -45,7 +44,7 @@ internal static class QueueScaleApi
         services.AddSingleton<SubmissionReader>();
         services.AddSingleton(provider => new Submissions(provider.GetRequiredService<Database>(), provider.GetRequiredService<WakeUps>().Send, SubmitDeadline));
         services.AddSingleton(provider => new WakeUps(
-            provider.GetRequiredService<IBus>(), provider.GetRequiredService<BrokerLink>(), provider.GetRequiredService<IOptions<BusOptions>>(), provider.GetRequiredService<ILogger<WakeUps>>())
+            provider.GetRequiredService<WakeUpBus>(), provider.GetRequiredService<BrokerLink>(), provider.GetRequiredService<IOptions<BusOptions>>(), provider.GetRequiredService<ILogger<WakeUps>>())
         {
             CloseLane = (queue, lane, at) => provider.GetRequiredService<Lanes>().CloseAsync(queue, lane, at, CancellationToken.None),
             MeanRunSeconds = provider.GetRequiredService<MeansDuty>().Of,

@@ -23,7 +23,7 @@ public sealed partial class LaneEndpoint
 
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(2);
 
-    private readonly IBusControl bus;
+    private readonly WakeUpBus bus;
     private readonly BrokerLink link;
     private readonly int prefetch;
     private readonly Func<JobsReady, Task<Receipt>> receive;
@@ -41,7 +41,7 @@ public sealed partial class LaneEndpoint
     /// <param name="prefetch">Wake-ups held at once.</param>
     /// <param name="receive">Takes a wake-up, or not.</param>
     /// <param name="logger">Hears of new beginnings.</param>
-    public LaneEndpoint(IBusControl bus, BrokerLink link, string queue, short lane, int prefetch, Func<JobsReady, Task<Receipt>> receive, ILogger logger)
+    public LaneEndpoint(WakeUpBus bus, BrokerLink link, string queue, short lane, int prefetch, Func<JobsReady, Task<Receipt>> receive, ILogger logger)
     {
         this.bus = bus;
         this.link = link;
@@ -107,7 +107,7 @@ public sealed partial class LaneEndpoint
     private (HostReceiveEndpointHandle Handle, Watch Watch) Connect()
     {
         var newWatch = new Watch();
-        var connected = bus.ConnectReceiveEndpoint(Name, endpoint =>
+        var connected = bus.Control.ConnectReceiveEndpoint(Name, endpoint =>
         {
             var rabbit = (IRabbitMqReceiveEndpointConfigurator)endpoint;
             rabbit.SetQuorumQueue();

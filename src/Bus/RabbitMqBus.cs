@@ -22,9 +22,8 @@ public static class RabbitMqBus
         services.AddSingleton(provider =>
         {
             LogContext.ConfigureCurrentLogContext(provider.GetRequiredService<ILoggerFactory>());
-            return MassTransit.Bus.Factory.CreateUsingRabbitMq(configure => configure.Host(broker, program, host => host.Heartbeat(Heartbeat)));
+            return new WakeUpBus(MassTransit.Bus.Factory.CreateUsingRabbitMq(configure => configure.Host(broker, program, host => host.Heartbeat(Heartbeat))));
         });
-        services.AddSingleton<IBus>(provider => provider.GetRequiredService<IBusControl>());
         return services;
     }
 }

@@ -30,7 +30,7 @@ public sealed partial class WakeUps : IAsyncDisposable
 
     private static readonly Counter<long> Sent = Meter.CreateCounter<long>("queuescale.wakeups.sent", "{job}", "Jobs named in wake-ups that RabbitMQ confirmed.");
 
-    private readonly IBus bus;
+    private readonly WakeUpBus bus;
     private readonly BrokerLink link;
     private readonly int wakeBatch;
     private readonly ILogger logger;
@@ -39,7 +39,7 @@ public sealed partial class WakeUps : IAsyncDisposable
     private readonly ConcurrentDictionary<string, long> unconfirmedSince = new();
     private readonly Task[] senders;
 
-    public WakeUps(IBus bus, BrokerLink link, IOptions<BusOptions> options, ILogger<WakeUps> logger)
+    public WakeUps(WakeUpBus bus, BrokerLink link, IOptions<BusOptions> options, ILogger<WakeUps> logger)
     {
         this.bus = bus;
         this.link = link;
@@ -197,7 +197,7 @@ public sealed partial class WakeUps : IAsyncDisposable
             for (var first = true; ; first = false)
             {
                 await link.DeclareAsync(name, deadline.Token);
-                var endpoint = await bus.GetSendEndpoint(new Uri($"exchange:{name}"));
+                var endpoint = await bus.Control.GetSendEndpoint(new Uri($"exchange:{name}"));
                 try
                 {
                     await endpoint.Send(message, Pipe.Execute<SendContext<JobsReady>>(context => ((RabbitMqSendContext)context).Mandatory = true), deadline.Token);

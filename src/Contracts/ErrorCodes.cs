@@ -6,7 +6,7 @@ public static class ErrorCodes
     /// <summary>The handler threw an exception that it did not name a code for.</summary>
     public const string HandlerFailed = "handler_failed";
 
-    /// <summary>The attempt ran longer than the job's timeout.</summary>
+    /// <summary>The run took longer than the job's timeout.</summary>
     public const string TimedOut = "timed_out";
 
     /// <summary>The job's workers died three times in a row during its run, without progress in between.</summary>

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -25,6 +27,7 @@ public static class HostProgram
         try
         {
             using var host = await build();
+            EndInTime(host);
             await host.RunAsync();
             return Environment.ExitCode;
         }
@@ -45,6 +48,18 @@ public static class HostProgram
             return Refuse(program, $"It cannot listen: {error.Message.TrimEnd('.')}. Set ASPNETCORE_URLS to addresses of this machine, such as 'http://0.0.0.0:8080'.");
         }
     }
+
+    /// <summary>Whatever still waits for a server that does not answer when the time is over is not waited for: the process ends as if killed, which loses nothing.</summary>
+    private static void EndInTime(IHost host) => host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(() =>
+    {
+        var budget = host.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout;
+        new Thread(() =>
+        {
+            Thread.Sleep(budget);
+            Console.Error.WriteLine($"Not ended within {budget.TotalSeconds:0} s after SIGTERM: the process ends itself now. What it has not handed over is taken from it.");
+            Process.GetCurrentProcess().Kill();
+        }) { IsBackground = true, Name = "end in time" }.Start();
+    });
 
     /// <summary>Stops a starting process with one line.</summary>
     public static int Refuse(string program, string reason)

@@ -1,7 +1,6 @@
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using MassTransit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
@@ -77,7 +76,7 @@ public static class QueueScaleWorker
         services.AddSingleton<FleetReader>();
         services.AddSingleton<Lanes>();
         services.AddSingleton(provider => new WakeUps(
-            provider.GetRequiredService<IBus>(), provider.GetRequiredService<BrokerLink>(), provider.GetRequiredService<IOptions<BusOptions>>(), provider.GetRequiredService<ILogger<WakeUps>>())
+            provider.GetRequiredService<WakeUpBus>(), provider.GetRequiredService<BrokerLink>(), provider.GetRequiredService<IOptions<BusOptions>>(), provider.GetRequiredService<ILogger<WakeUps>>())
         {
             CloseLane = (queue, lane, at) => provider.GetRequiredService<Lanes>().CloseAsync(queue, lane, at, CancellationToken.None),
             MeanRunSeconds = provider.GetRequiredService<RunTimes>().OfType,

@@ -123,7 +123,7 @@ public sealed class HandOverTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
         Assert.NotEqual(first, await client.WorkerOfAsync(stubborn));
         await client.CancelAsync(stubborn);
         await client.CancelAsync(swallower);
-        await client.WaitForEndAsync(stubborn, TimeSpan.FromSeconds(4));
+        await client.WaitForEndAsync(stubborn, TimeSpan.FromSeconds(2.5));
         await client.WaitForEndAsync(swallower, TimeSpan.FromSeconds(4));
     }
 

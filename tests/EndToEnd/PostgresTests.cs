@@ -32,6 +32,26 @@ public sealed class PostgresTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
     }
 
     [Fact]
+    public async Task A_worker_that_is_stopped_ends_within_its_budget_although_PostgreSQL_does_not_answer()
+    {
+        var client = stage.Client(await stage.StartApiAsync("api4"));
+        var worker = await stage.StartWorkerAsync("held", settings: ("Worker__DrainBudget", "00:00:02"));
+        await client.WaitForAsync((await client.SubmitAsync(Programs.Sleep(60, 600))).Id, job => job.Progress?.Done > 3);
+        stage.Servers.All.Postgres.Process!.SignalAll(Signal.Stop);
+        try
+        {
+            var asked = TimeProvider.System.GetTimestamp();
+            worker.Process.Signal(Signal.Terminate);
+            await worker.Process.WaitForExitAsync(TestContext.Current.CancellationToken);
+            Assert.InRange(TimeProvider.System.GetElapsedTime(asked).TotalSeconds, 2, 2 + 5 + 0.9); // 5 s to leave; and the end of a killed process is seen
+        }
+        finally
+        {
+            stage.Servers.All.Postgres.Process!.SignalAll(Signal.Continue);
+        }
+    }
+
+    [Fact]
     public async Task A_run_that_its_worker_never_learned_of_is_put_back()
     {
         var client = stage.Client(await stage.StartApiAsync("api2"));

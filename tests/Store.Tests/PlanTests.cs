@@ -22,6 +22,7 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
                 """);
         }
 
+        await DepthIsCheapAsync(queued);
         await using (var steps = new Steps(stage))
         {
             await ScansAsync(); // settles what came before
@@ -77,6 +78,26 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
     }
 
     private Task<long> DeadlocksAsync() => stage.ScalarAsync<long>("select deadlocks from pg_stat_database where datname = current_database()");
+
+    /// <summary>Depth, oldest age and all an autoscaler reads come from counts and an index, whatever waits.</summary>
+    private async Task DepthIsCheapAsync(int queued)
+    {
+        await using var steps = new Steps(stage);
+        Assert.Equal(queued, (await steps.Fleet.QueueAsync("other", default)).Ready); // the connection is open, the plan is made
+        var before = await ScansAsync();
+        var took = new List<double>();
+        for (var read = 0; read < 20; read++)
+        {
+            var began = TimeProvider.System.GetTimestamp();
+            await steps.Fleet.QueuesAsync(default);
+            await steps.Fleet.QueueAsync("other", default);
+            took.Add(TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
+        }
+
+        Assert.InRange(took.Order().ElementAt(10), 0, 40);
+        NpgsqlConnection.ClearAllPools();
+        Assert.Equal(before.Sequential, (await ScansAsync()).Sequential);
+    }
 
     private async Task<Scans> ScansAsync()
     {

@@ -32,6 +32,7 @@ internal sealed partial class DeadWorkerDuty(Deaths deaths, WakeUps wakeUps, Dep
         }
 
         var total = 0;
+        var sent = new List<Task>();
         while (await deaths.SweepAsync(cancellation) is var swept && swept.Queued.Count + swept.Ended.Count > 0)
         {
             foreach (var job in swept.Ended)
@@ -39,10 +40,11 @@ internal sealed partial class DeadWorkerDuty(Deaths deaths, WakeUps wakeUps, Dep
                 FinishedJobs.Add(depth.Label(job.Queue), types.Label(job.Type), job.State == JobState.Failed ? "failed" : "cancelled");
             }
 
-            await wakeUps.SendAsync(swept.Queued);
+            sent.Add(wakeUps.SendAsync(swept.Queued));
             total += swept.Queued.Count + swept.Ended.Count;
         }
 
+        await Task.WhenAny(Task.WhenAll(sent), Task.Delay(LongestGap / 2, cancellation)); // a broker that hangs must not keep it from watching
         if (clock.GetElapsedTime(began) > LongestGap)
         {
             lastGood = 0; // it stood still within the pass

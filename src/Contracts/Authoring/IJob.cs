@@ -30,6 +30,6 @@ public sealed class JobTypeAttribute(string name) : Attribute
     /// <summary>Tries that may fail before the job is given up, 1 to 100. Interruptions and crashes do not count. Default 3.</summary>
     public int MaxAttempts { get; init; } = 3;
 
-    /// <summary>How long one attempt's run may take, as <c>hh:mm:ss</c> or <c>d.hh:mm:ss</c>. Empty: no limit.</summary>
+    /// <summary>How long one run may take, as <c>hh:mm:ss</c> or <c>d.hh:mm:ss</c>. Empty: no limit.</summary>
     public string Timeout { get; init; } = "";
 }

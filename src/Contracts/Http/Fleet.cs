@@ -14,7 +14,7 @@ public sealed record JobTypeInfo
     /// <summary>Attempts that may fail before a job is given up.</summary>
     public required int MaxAttempts { get; init; }
 
-    /// <summary>The longest that one attempt may run, an ISO 8601 duration; absent without a limit.</summary>
+    /// <summary>The longest that one run may take, an ISO 8601 duration; absent without a limit.</summary>
     public string? Timeout { get; init; }
 
     /// <summary>The JSON schema of its input.</summary>

@@ -33,16 +33,16 @@ public sealed record Job
     /// <summary>What its handler last said of itself.</summary>
     public JobProgress? Progress { get; init; }
 
-    /// <summary>The number of the present or last attempt; 0 before the first run.</summary>
+    /// <summary>The number of the attempt that runs or has succeeded, else of the attempts that failed; so 0 before the first run, and while an interrupted first one waits to go on.</summary>
     public required int Attempt { get; init; }
 
     /// <summary>Attempts that may fail before it is given up.</summary>
     public required int MaxAttempts { get; init; }
 
-    /// <summary>Runs that ended because their worker drained or lost its lease; they do not count as attempts.</summary>
+    /// <summary>Runs that ended because their worker drained, lost its lease, or died with several jobs of which another was likelier to be the cause; they do not count as attempts.</summary>
     public required int Interruptions { get; init; }
 
-    /// <summary>Runs during which their worker died; they do not count as attempts.</summary>
+    /// <summary>Deaths of its worker that are put down to it; they do not count as attempts, and the third in a row without progress ends it.</summary>
     public required int Crashes { get; init; }
 
     /// <summary>As submitted; <c>{}</c> where none was given. Absent in lists.</summary>

@@ -26,7 +26,7 @@ public sealed record SubmitJob
     /// <summary>Attempts that may fail, 1 to 100, in place of the type's own number.</summary>
     public int? MaxAttempts { get; init; }
 
-    /// <summary>The longest that one attempt may run, in place of the type's own: an ISO 8601 duration.</summary>
+    /// <summary>The longest that one run may take (an interrupted one and the next count apart), in place of the type's own: an ISO 8601 duration.</summary>
     public string? Timeout { get; init; }
 
     /// <summary>Up to 10 words of at most 64 characters to find the job by.</summary>

@@ -7,6 +7,7 @@ namespace QueueScale.Jobs;
 internal static partial class ColumnNames
 {
     public const string Pattern = "^[a-z_][a-z0-9_]{0,62}$";
+    public const string ColumnPattern = "^(?!(?:tableoid|ctid|xmin|xmax|cmin|cmax)$)[a-z_][a-z0-9_]{0,62}$";
     public const string Rule = "1 to 63 of a-z, 0-9 and _, not beginning with a digit";
 
     private const int Longest = 63;

@@ -7,7 +7,7 @@ namespace QueueScale.Jobs;
 public sealed record CsvImportInput
 {
     [Description("file:NAME, a file below the workers' Jobs:DataRoot. UTF-8, with or without a byte order mark.")]
-    [RegularExpression("^file:.+$")]
+    [RegularExpression(@"^file:(?!/)(?!(?:.*/)?\.\.(?:/|$)).+$")]
     public required string Source { get; init; }
 
     [Description("The table in the schema imports. It is created when it is missing.")]
@@ -16,6 +16,7 @@ public sealed record CsvImportInput
 
     [Description("The columns in the file's order: names, or {name, type}; text where no type is given. "
         + "Without it the header names them; without a header they are c1, c2 and so on.")]
+    [MinLength(1)]
     public IReadOnlyList<ImportColumn>? Columns { get; init; }
 
     [Description("Whether the first row names the columns. It is not imported.")]

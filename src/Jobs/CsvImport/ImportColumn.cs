@@ -13,11 +13,11 @@ public sealed record ImportColumn(string Name, string Type = "text")
     public static string JsonSchema => $$"""
         {
           "anyOf": [
-            {"type": "string", "pattern": "{{ColumnNames.Pattern}}"},
+            {"type": "string", "pattern": "{{ColumnNames.ColumnPattern}}"},
             {
               "type": "object",
               "properties": {
-                "name": {"type": "string", "pattern": "{{ColumnNames.Pattern}}"},
+                "name": {"type": "string", "pattern": "{{ColumnNames.ColumnPattern}}"},
                 "type": {"enum": [{{string.Join(", ", ColumnType.All.Select(type => $"\"{type.Name}\""))}}]}
               },
               "required": ["name"],

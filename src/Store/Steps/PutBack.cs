@@ -9,9 +9,9 @@ namespace QueueScale.Store;
 /// <param name="Epoch">The run.</param>
 /// <param name="How">Interrupted, or lost where this worker did not know of the run.</param>
 /// <param name="Counts">Whether it counts as an interruption; a claimed job that never started does not.</param>
-/// <param name="Since">How long ago the reason came: SIGTERM, for a drain.</param>
+/// <param name="Since">How long ago the reason for a hand-over came, such as SIGTERM for a drain; null where it only waits for a slot or for PostgreSQL.</param>
 /// <param name="Span">The trace context of the run's span, for the next run to link to.</param>
-public sealed record Unfinished(Guid Id, int Epoch, RunEnding How, bool Counts, TimeSpan Since, string? Span = null) : IBatchItem;
+public sealed record Unfinished(Guid Id, int Epoch, RunEnding How, bool Counts, TimeSpan? Since, string? Span = null) : IBatchItem;
 
 /// <summary>Step 4, the hand-over: running jobs go back to the head of their queue, with their checkpoints. A cancelled one ends here.</summary>
 public sealed class PutBacks : IAsyncDisposable

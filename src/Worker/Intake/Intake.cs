@@ -223,7 +223,7 @@ internal partial class Intake(
                 var run = new LiveRun(job, checkpoints);
                 isolation.Begin(run);
                 Begin(run);
-                Log.SuspectStarted(logger, job.Id, job.Type, job.Suspect);
+                Log.SuspectStarted(logger, job.Id, job.Type, job.Epoch, job.Suspect);
             }
         }
     }
@@ -348,8 +348,8 @@ internal partial class Intake(
         [LoggerMessage(4101, LogLevel.Warning, "A claim of {Jobs} jobs failed: {Reason}. Their wake-ups go back; taking jobs pauses until PostgreSQL answers")]
         public static partial void ClaimFailed(ILogger logger, int jobs, string reason);
 
-        [LoggerMessage(4102, LogLevel.Warning, "Job {JobId} ({JobType}) starts alone: its worker has died {Suspect} times in a row")]
-        public static partial void SuspectStarted(ILogger logger, Guid jobId, string jobType, int suspect);
+        [LoggerMessage(4102, LogLevel.Warning, "Job {JobId} ({JobType}) starts alone in run {Epoch}: its worker has died {Suspect} times in a row")]
+        public static partial void SuspectStarted(ILogger logger, Guid jobId, string jobType, int epoch, int suspect);
 
         [LoggerMessage(4104, LogLevel.Information, "{Jobs} wake-ups were void, {JobId} among them: the job is unknown here, cancelled, has run, or was sent again since")]
         public static partial void Void(ILogger logger, int jobs, Guid jobId);

@@ -120,7 +120,7 @@ internal sealed partial class PulseThread(
     /// <summary>Compares the runs of the table with those of this process, both ways.</summary>
     private void Compare()
     {
-        var mine = table.All;
+        var mine = table.All.ToDictionary(run => (run.JobId, run.Epoch));
         var shown = connection.Runs();
         foreach (var run in shown)
         {
@@ -131,7 +131,7 @@ internal sealed partial class PulseThread(
                     known.End(StopReason.Cancelled);
                 }
             }
-            else if (run.OlderThan5Seconds)
+            else if (run.OlderThan5Seconds && !mine.ContainsKey((run.Job, run.Epoch))) // nor one that has ended since
             {
                 // Claimed by this worker, which never learned of it: the answer was lost.
                 Log.UnknownRun(logger, run.Job, run.Epoch);
@@ -140,7 +140,7 @@ internal sealed partial class PulseThread(
         }
 
         var ids = shown.Select(r => (r.Job, r.Epoch)).ToHashSet();
-        foreach (var run in mine.Where(run => !run.IsClosed && !ids.Contains((run.JobId, run.Epoch)) && run.Reason != StopReason.Lost))
+        foreach (var run in mine.Values.Where(run => !run.IsClosed && !ids.Contains((run.JobId, run.Epoch)) && run.Reason != StopReason.Lost))
         {
             run.End(StopReason.Lost);
         }

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using MassTransit;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -12,7 +11,7 @@ namespace QueueScale.Worker;
 
 /// <summary>A worker's life in the order in which it happens: check the schema, register, take jobs; after SIGTERM drain and leave.</summary>
 internal sealed partial class WorkerLife(
-    Database database, JobTypes types, JobCatalog catalog, PulseThread pulse, IBusControl bus, BrokerLink link, Intake intake, IntakeLimits limits, Runner runner, Slots slots, RunTable table,
+    Database database, JobTypes types, JobCatalog catalog, PulseThread pulse, WakeUpBus bus, BrokerLink link, Intake intake, IntakeLimits limits, Runner runner, Slots slots, RunTable table,
     FleetReader fleet, WorkerQueues queues, WakeUps wakeUps, PutBacks putBacks, Completions completions, Failures failures, Checkpoints checkpoints,
     IOptions<WorkerOptions> options, IHostApplicationLifetime application, ILogger<WorkerLife> logger) : IHostedLifecycleService
 {
@@ -76,7 +75,7 @@ internal sealed partial class WorkerLife(
                 run.End(StopReason.Draining);
             }
 
-            await Task.WhenAny(WaitForRunsAsync(stopIntake), Task.Delay(TimeSpan.FromSeconds(3), CancellationToken.None));
+            await Task.WhenAny(WaitForRunsAsync(stopIntake), Task.Delay(TimeSpan.FromSeconds(2), CancellationToken.None));
         }
 
         if (!await Within(TimeSpan.FromSeconds(1), removeEndpoints))
@@ -93,13 +92,8 @@ internal sealed partial class WorkerLife(
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        foreach (var step in (IAsyncDisposable[])[completions, failures, checkpoints, putBacks, wakeUps])
-        {
-            await Within(TimeSpan.FromSeconds(1), step.DisposeAsync().AsTask());
-        }
-
-        await Within(TimeSpan.FromSeconds(2), bus.StopAsync(cancellationToken));
-        await Within(TimeSpan.FromSeconds(2), Task.Run(pulse.Leave, CancellationToken.None));
+        await Within(TimeSpan.FromSeconds(1), Task.WhenAll(((IAsyncDisposable[])[completions, failures, checkpoints, putBacks, wakeUps]).Select(step => step.DisposeAsync().AsTask())));
+        await Task.WhenAll(Within(TimeSpan.FromSeconds(1), bus.StopAsync(cancellationToken)), Within(TimeSpan.FromSeconds(1), Task.Run(pulse.Leave, CancellationToken.None)));
     }
 
     public Task StoppedAsync(CancellationToken cancellationToken)

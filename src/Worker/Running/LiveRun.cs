@@ -34,7 +34,7 @@ internal sealed class LiveRun : JobRun, IDisposable
     private static readonly KeyValuePair<string, object?> Grouped = new("kind", "grouped");
     private static readonly KeyValuePair<string, object?> Transactional = new("kind", "transactional");
 
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(0.5);
 
     private readonly ClaimedJob job;
     private readonly Checkpoints checkpoints;

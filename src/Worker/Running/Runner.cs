@@ -85,7 +85,7 @@ internal sealed partial class Runner
         {
             // A newer worker may know it: during a rolling update both take from one queue.
             var message = $"Worker {options.Name} has no handler for '{run.JobType}'. Deploy a worker that registers it, or cancel the job.";
-            Log.UnknownType(logger, run.JobId, run.JobType, options.Name);
+            Log.UnknownType(logger, run.JobId, run.JobType, run.Epoch, options.Name);
             return new Ending.Failure(run.Epoch < UnknownTypeRuns ? Verdict.Snooze : Verdict.GiveUp, RunEnding.Failed, Error(ErrorCodes.UnknownType, message),
                 TimeSpan.FromSeconds(Math.Min(60, Math.Pow(2, run.Epoch - 1))));
         }
@@ -125,7 +125,7 @@ internal sealed partial class Runner
             case not JobFailed when run.Stop.IsCancellationRequested && Stopped(run) is { } stopped:
                 return stopped; // whatever it threw, it was told to stop at once
             case StoreUnavailable:
-                Log.Interrupted(logger, run.JobId, run.JobType, error.Message, error.InnerException ?? error);
+                Log.Interrupted(logger, run.JobId, run.JobType, run.Epoch, error.Message, error.InnerException ?? error);
                 return new Ending.PutBack(Counts: true); // the next run reads what is durable
             case JobFailed failed:
                 return GiveUp(failed.Code, failed.Message);
@@ -136,7 +136,7 @@ internal sealed partial class Runner
             case InputUnreadable:
                 return Retry(run, RunEnding.Failed, ErrorCodes.InputUnreadable, error.Message);
             default:
-                Log.Failed(logger, run.JobId, run.JobType, run.Attempt, error);
+                Log.Failed(logger, run.JobId, run.JobType, run.Epoch, run.Attempt, error);
                 run.Span?.Threw(error);
                 return Retry(run, RunEnding.Failed, ErrorCodes.HandlerFailed, $"{error.GetType().Name}: {error.Message}");
         }
@@ -146,7 +146,7 @@ internal sealed partial class Runner
     private Ending? Stopped(LiveRun run) => run.Reason switch
     {
         StopReason.None => null,
-        StopReason.TimedOut => Retry(run, RunEnding.TimedOut, ErrorCodes.TimedOut, $"The attempt ran longer than its timeout of {run.Job.Timeout}."),
+        StopReason.TimedOut => Retry(run, RunEnding.TimedOut, ErrorCodes.TimedOut, $"The run took longer than its timeout of {run.Job.Timeout}."),
         StopReason.Lost => new Ending.Lost(),
         _ => new Ending.PutBack(run.Started), // a cancelled job ends as cancelled there
     };
@@ -219,7 +219,7 @@ internal sealed partial class Runner
             case Ending.PutBack putBack:
                 await run.SaveWhatIsLeftAsync();
                 how = RunEnding.Interrupted;
-                state = await putBacks.PutBackAsync(new Unfinished(run.JobId, run.Epoch, how, putBack.Counts, DrainingFor ?? TimeSpan.Zero, run.Span?.Context));
+                state = await putBacks.PutBackAsync(new Unfinished(run.JobId, run.Epoch, how, putBack.Counts, DrainingFor, run.Span?.Context));
                 break;
             default:
                 Lost(run);
@@ -287,19 +287,19 @@ internal sealed partial class Runner
         [LoggerMessage(4002, LogLevel.Debug, "Job {JobId} ({JobType}) is {State} after run {Epoch}")]
         public static partial void Ended(ILogger logger, Guid jobId, string jobType, int epoch, JobState state);
 
-        [LoggerMessage(4003, LogLevel.Warning, "Job {JobId} ({JobType}) failed its attempt {Attempt}")]
-        public static partial void Failed(ILogger logger, Guid jobId, string jobType, int attempt, Exception error);
+        [LoggerMessage(4003, LogLevel.Warning, "Job {JobId} ({JobType}) failed its attempt {Attempt} in run {Epoch}")]
+        public static partial void Failed(ILogger logger, Guid jobId, string jobType, int epoch, int attempt, Exception error);
 
         [LoggerMessage(4004, LogLevel.Warning, "Job {JobId} ({JobType}) was lost in run {Epoch}: it belongs to another run by now, and nothing of this one was recorded")]
         public static partial void Lost(ILogger logger, Guid jobId, string jobType, int epoch);
 
-        [LoggerMessage(4005, LogLevel.Warning, "Job {JobId} ({JobType}) is put back: {Reason}")]
-        public static partial void Interrupted(ILogger logger, Guid jobId, string jobType, string reason, Exception error);
+        [LoggerMessage(4005, LogLevel.Warning, "Job {JobId} ({JobType}) is put back in run {Epoch}: {Reason}")]
+        public static partial void Interrupted(ILogger logger, Guid jobId, string jobType, int epoch, string reason, Exception error);
 
         [LoggerMessage(4006, LogLevel.Error, "The end of job {JobId} ({JobType}), run {Epoch}, could not be recorded: {Reason}. The job is put back once this worker counts as gone or its lease is over")]
         public static partial void NotRecorded(ILogger logger, Guid jobId, string jobType, int epoch, string reason);
 
-        [LoggerMessage(4007, LogLevel.Warning, "Job {JobId} has the type {JobType}, which worker {Worker} does not know; it waits for one that does")]
-        public static partial void UnknownType(ILogger logger, Guid jobId, string jobType, string worker);
+        [LoggerMessage(4007, LogLevel.Warning, "Job {JobId} has the type {JobType}, which worker {Worker} does not know; after run {Epoch} it waits for one that does")]
+        public static partial void UnknownType(ILogger logger, Guid jobId, string jobType, int epoch, string worker);
     }
 }

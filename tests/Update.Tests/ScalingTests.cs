@@ -1,10 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using QueueScale.Client;
-using QueueScale.Contracts;
+using QueueScale.Local.Tests;
 
-namespace QueueScale.Local.Tests;
+namespace QueueScale.Tests;
 
 /// <summary><c>up --workers auto</c>: workers come with a burst and go after it, and no job notices.</summary>
 public sealed class ScalingTests : IAsyncDisposable
