@@ -12,7 +12,7 @@ namespace QueueScale.Faults;
 /// <param name="Odd">Answers that were neither a 202 nor an honest refusal.</param>
 internal sealed record Outcome(Verdict Verdict, IReadOnlyList<FaultRow> Rows, string Folder, IReadOnlyList<string> Troubles, IReadOnlyList<string> Odd)
 {
-    public bool Passed => Verdict.Passed && Troubles.Count == 0;
+    public bool Passed => Verdict.Passed && Troubles.Count == 0 && Odd.Count == 0;
 }
 
 /// <summary>One kind of fault: how often it struck, and what became of the jobs that were submitted around it.</summary>

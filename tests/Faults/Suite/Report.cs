@@ -32,7 +32,12 @@ internal static class Report
 
         foreach (var odd in outcome.Odd.Take(5))
         {
-            Console.WriteLine($"odd      {odd}");
+            Console.WriteLine($"ODD      {odd}");
+        }
+
+        if (outcome.Odd.Count > 0)
+        {
+            Console.WriteLine($"{outcome.Odd.Count} answers were neither a 202 nor a 503 with Retry-After.");
         }
 
         if (!outcome.Verdict.Passed)
@@ -40,7 +45,7 @@ internal static class Report
             Console.WriteLine(outcome.Verdict.Report(stories: 1));
         }
 
-        Console.WriteLine($"{(outcome.Passed ? "No rule was broken" : "RULES WERE BROKEN")}. History: {outcome.Folder}");
+        Console.WriteLine($"{(outcome.Passed ? "No rule was broken" : "FAILED")}. History: {outcome.Folder}");
 
         void Add(string kind, int runs, Checker.Figures f, string[] times) => table.AddRow(
             [kind, .. ((int[])[runs, f.Attempted, f.Acked, f.Lost, f.Unexpected, f.DuplicateRuns, f.DuplicateCompletions]).Select(n => n.ToString(CultureInfo.InvariantCulture)), .. times]);
@@ -62,6 +67,7 @@ internal static class Report
             depthsShown = figures.DepthsShown,
             depthsUnknown = figures.DepthsUnknown,
             rulesBroken = outcome.Verdict.Broken.Select(broken => broken.Rule).Distinct(),
+            odd = outcome.Odd.Count,
             troubles = outcome.Troubles,
             history = outcome.Folder,
         }));
