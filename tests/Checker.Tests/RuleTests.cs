@@ -311,8 +311,8 @@ public sealed class RuleTests
     });
 
     [Fact]
-    public void C12_a_process_started_by_hand() => Breaks("C12", "api-1 had to be started", play =>
-        play.AfterDrain = new AfterDrain { At = play.Now, Queues = play.Queues, StartedByHand = [new(play.Now, "api-1")] });
+    public void C12_a_process_that_ended_unasked() => Breaks("C12", "api-1 ended unasked", play =>
+        play.AfterDrain = new AfterDrain { At = play.Now, Queues = play.Queues, StartedByHand = [new(play.Now, "api-1", "exit code 134 after no signal")] });
 
     [Fact]
     public void P3_a_worker_taken_for_dead_without_a_fault() => Breaks("P3", "no fault was near", play =>

@@ -12,7 +12,7 @@ public sealed record AfterDrain
     /// <summary>The sum of the workers' counter of late writes that were refused.</summary>
     public long LateWritesRefused { get; init; }
 
-    /// <summary>Processes that somebody had to start by hand because the system did not heal by itself; what a fault itself starts again is none.</summary>
+    /// <summary>Processes that had to be started again from outside after they had ended in a way that nobody had asked for.</summary>
     public IReadOnlyList<HandStart> StartedByHand { get; init; } = [];
 }
 
@@ -25,7 +25,8 @@ public sealed record BrokerQueue(string Name, long Ready, long Unacked)
     internal bool HoldsRefused => Name.EndsWith("_error", StringComparison.Ordinal) || Name.EndsWith("_skipped", StringComparison.Ordinal);
 }
 
-/// <summary>A process that was started by hand.</summary>
-/// <param name="At">When, UTC.</param>
+/// <summary>A process that ended unasked and was started again.</summary>
+/// <param name="At">When it ended, UTC.</param>
 /// <param name="Process">Which.</param>
-public sealed record HandStart(DateTime At, string Process);
+/// <param name="How">How it ended.</param>
+public sealed record HandStart(DateTime At, string Process, string How);

@@ -2,14 +2,15 @@ using QueueScale.Contracts;
 
 namespace QueueScale.Faults.Checker;
 
-/// <summary>C12: once the last fault is over, 99 % of the work that remains is done within the bound, and nobody had to help.</summary>
+/// <summary>C12: once the last fault is over, 99 % of the work that remains is done within the bound, and no process had to be
+/// started again but those that a fault had ended.</summary>
 internal static class WorkDrains
 {
     public static IEnumerable<Break> Check(Evidence evidence)
     {
         foreach (var start in evidence.History.AfterDrain.StartedByHand)
         {
-            yield return new($"{start.Process} had to be started by hand at {start.At:HH:mm:ss}.");
+            yield return new($"{start.Process} ended unasked at {start.At:HH:mm:ss}, with {start.How}, and had to be started again.");
         }
 
         if (evidence.History.Faults.Count == 0)

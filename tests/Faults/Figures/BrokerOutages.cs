@@ -40,14 +40,14 @@ internal static class BrokerOutages
     {
         await aim.StartApiAsync();
         var worker = await aim.StartWorkerAsync("", Measurement.UsualLease);
-        worker.Process.Signal(Signal.Stop);
+        worker.Signal(Signal.Stop);
         for (var batch = 0; batch < 20; batch++)
         {
             await aim.Load.SubmitBatchAsync(1000, () => Submissions.Of("probe.noop"));
         }
 
         await aim.Ground.BrokerFaults.WipeAsync();
-        worker.Process.Signal(Signal.Continue);
+        worker.Signal(Signal.Continue);
         var back = TimeProvider.System.GetTimestamp();
         await aim.UntilAsync("select count(*) = 20000 from jobs where state = 5", TimeSpan.FromMinutes(3));
         var took = TimeProvider.System.GetElapsedTime(back).TotalSeconds;

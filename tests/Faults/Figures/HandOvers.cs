@@ -72,12 +72,12 @@ internal static class HandOvers
         var frozen = await aim.StartWorkerAsync("", Measurement.UsualLease);
         await aim.StartWorkerAsync("", Measurement.UsualLease);
         await Task.Delay(Measurement.Watched);
-        frozen.Process.Signal(Signal.Stop);
+        frozen.Signal(Signal.Stop);
         var at = TimeProvider.System.GetTimestamp();
         await aim.SubmitAsync(200, new Kind("noop", 0, () => Submissions.Of("probe.noop")));
         await aim.UntilAsync("select count(*) = 200 from jobs where state = 5", TimeSpan.FromSeconds(60));
         var took = TimeProvider.System.GetElapsedTime(at).TotalSeconds;
-        frozen.Process.Signal(Signal.Continue);
+        frozen.Signal(Signal.Continue);
         return [new("200 jobs queued beside a frozen worker, the last one done", $"{took:0.0} s", "at most 15 s", took <= 15)];
     }
 
@@ -94,7 +94,7 @@ internal static class HandOvers
             }
 
             var at = DateTime.UtcNow;
-            running.Process.Signal(signal);
+            running.Signal(signal);
             times.Add(await NextStartAsync(aim, at));
             await aim.UntilAsync("select count(*) = 3 and min(pulse_at) > clock_timestamp() - '2 s'::interval from workers where dead_at is null");
         }

@@ -53,7 +53,7 @@ internal static class Neighbours
         for (var round = 0; round < 10; round++)
         {
             await Task.Delay(TimeSpan.FromSeconds(8));
-            aim.Ground.Workers.ForEach(worker => worker.Process.Signal(Signal.Kill));
+            aim.Ground.Workers.ForEach(worker => worker.Signal(Signal.Kill));
         }
 
         await aim.UntilAsync("select count(*) = 0 from jobs where state < 5", TimeSpan.FromMinutes(5));

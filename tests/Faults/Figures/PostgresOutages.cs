@@ -106,6 +106,8 @@ internal static class PostgresOutages
     /// <summary>Strikes under load.</summary>
     private static async Task<IReadOnlyList<Measured>> StruckAsync(Aim aim, string how, Func<Task> fault)
     {
+        var api = aim.Ground.Apis[0];
+        var pid = api.Process.Pid;
         var odd = aim.Load.Odd.Count;
         var slowest = aim.Load.SlowestAnswer(reset: true);
         await fault();
@@ -117,6 +119,7 @@ internal static class PostgresOutages
         [
             new($"PostgreSQL {how}: slowest answer", $"{slowest:0.00} s, {aim.Load.Odd.Count - odd} not a 202 nor a 503 with Retry-After", "within 2 s, none odd", slowest <= 2.2 && aim.Load.Odd.Count == odd),
             new($"PostgreSQL {how}: first 202 after it", $"{normal:0.00} s", "within 5 s", normal <= 5),
+            new($"PostgreSQL {how}: the API is the same process", $"{api.Process.IsRunning && api.Process.Pid == pid}", "True", api.Process.IsRunning && api.Process.Pid == pid),
         ];
     }
 

@@ -20,10 +20,10 @@ internal sealed record Control(string Name, IReadOnlyList<string> Rules, Func<Ai
             await aim.SubmitAsync(20, aim.DeafStep(milliseconds: 4000));
             await aim.UntilBegunAsync(20); // a run that was only claimed would not begin after the thaw, fence or no fence
             var begun = DateTime.UtcNow;
-            frozen.Process.Signal(Signal.Stop);
+            frozen.Signal(Signal.Stop);
             await aim.StartWorkerAsync("fence off"); // only now: on a busy machine its start takes longer than the steps
             await aim.UntilAsync("select count(*) >= 5 from jobs where epoch = 2 and state = 2"); // of some the wake-ups lie with the frozen one
-            frozen.Process.Signal(Signal.Continue);
+            frozen.Signal(Signal.Continue);
             aim.NoteFault("freeze", begun);
         }),
         new("acknowledged before the claim", ["C1"], async aim =>
@@ -45,7 +45,7 @@ internal sealed record Control(string Name, IReadOnlyList<string> Rules, Func<Ai
             await aim.SubmitAsync(20, aim.Steps(30));
             await aim.UntilRunningAsync(20);
             await aim.UntilAsync("select min(checkpoint_seq) >= 3 from jobs");
-            worker.Process.Signal(Signal.Kill);
+            worker.Signal(Signal.Kill);
             aim.NoteFault("kill -9", DateTime.UtcNow);
         }),
         new("the worker's own clock in lease arithmetic", ["P3"], async aim =>
@@ -129,7 +129,8 @@ internal sealed class Aim(Ground ground, Load load, string ledger, bool protecti
         await ground.ResetAsync();
         var folder = Directory.CreateDirectory(Path.Combine(ground.Folder.FullPath, "histories", Path.GetRandomFileName())).FullName;
         await using var load = new Load(ground, seed: 1);
-        return await measurement.RunAsync(new Aim(ground, load, Path.Combine(folder, "handlers.ledger"), protectionIsOff: false));
+        var measured = await measurement.RunAsync(new Aim(ground, load, Path.Combine(folder, "handlers.ledger"), protectionIsOff: false));
+        return [.. measured, .. ground.StartedByHand.Select(end => new Measured($"end of {end.Process} at {end.At:HH:mm:ss}", end.How, "none that nobody asked for", Met: false))];
     }
 
     public Kind Steps(int steps, int milliseconds = Submissions.StepMilliseconds) => Submissions.Steps(ledger, 0, steps, milliseconds: milliseconds);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Npgsql;
 using QueueScale.Faults.Checker;
 using QueueScale.Store;
@@ -31,6 +32,7 @@ internal sealed class Ground : IAsyncDisposable
 
     private readonly TestServers servers;
     private readonly List<TcpProxy> apiRoads = [];
+    private readonly ConcurrentQueue<HandStart> startedByHand = [];
 
     private Ground(TestServers servers)
     {
@@ -72,6 +74,9 @@ internal sealed class Ground : IAsyncDisposable
 
     public List<Member> Workers { get; } = [];
 
+    /// <summary>Members that ended in a way that nobody had asked for.</summary>
+    public IReadOnlyList<HandStart> StartedByHand => [.. startedByHand];
+
     public string DataRoot => Directory.CreateDirectory(Folder.DataRoot).FullName;
 
     /// <summary>Servers with an empty database that a witness watches; no process yet.</summary>
@@ -92,6 +97,7 @@ internal sealed class Ground : IAsyncDisposable
     public async Task ResetAsync()
     {
         await EndMembersAsync();
+        startedByHand.Clear();
         foreach (var proxy in (TcpProxy[])[ApisToPostgres, ApisToBroker, WorkersToPostgres, WorkersToBroker])
         {
             proxy.Switch(new ProxyMode.Pass());
@@ -220,6 +226,9 @@ internal sealed class Ground : IAsyncDisposable
         return false;
     }
 
+    /// <summary>Notes a member that ended unasked.</summary>
+    public void Note(HandStart start) => startedByHand.Enqueue(start);
+
     /// <summary>Ends all APIs and workers.</summary>
     public async Task EndMembersAsync()
     {
@@ -245,77 +254,5 @@ internal sealed class Ground : IAsyncDisposable
         await Sql.DisposeAsync();
         NpgsqlConnection.ClearAllPools();
         await servers.DisposeAsync();
-    }
-}
-
-/// <summary>An API or a worker, started again whenever it has ended.</summary>
-internal sealed class Member : IAsyncDisposable
-{
-    private static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(1);
-
-    private readonly CancellationTokenSource stop = new();
-    private readonly Func<Task<HostProcess>> start;
-    private Task watch = Task.CompletedTask;
-    private volatile HostProcess process;
-
-    private Member(HostProcess process, Func<Task<HostProcess>> start) => (this.process, this.start) = (process, start);
-
-    public string Name => process.Name;
-
-    public Uri Url => process.Url;
-
-    public LocalProcess Process => process.Process;
-
-    public static async Task<Member> StartAsync(
-        Ground ground, string name, string program, Dictionary<string, string?> settings, HostPlace place, (string Key, string? Value)[] more)
-    {
-        foreach (var (key, value) in more)
-        {
-            settings[key] = value;
-        }
-
-        Task<HostProcess> StartProcessAsync() => HostProcess.StartAsync(ground.Folder, name, Checkout.ProgramOf(program), settings, place);
-        var member = new Member(await StartProcessAsync(), StartProcessAsync);
-        try
-        {
-            await member.process.WaitUntilReadyAsync();
-        }
-        catch
-        {
-            await member.DisposeAsync();
-            throw;
-        }
-
-        member.watch = member.WatchAsync();
-        return member;
-    }
-
-    public Task WaitUntilReadyAsync() => process.WaitUntilReadyAsync();
-
-    /// <summary>Kills it for good.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        await stop.CancelAsync();
-        await watch;
-        Process.Signal(Signal.Continue);
-        await Process.KillAsync();
-        stop.Dispose();
-    }
-
-    private async Task WatchAsync()
-    {
-        try
-        {
-            while (true)
-            {
-                await Process.WaitForExitAsync(stop.Token);
-                await Task.Delay(RestartDelay, stop.Token);
-                process = await start();
-            }
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            // not wanted any more
-        }
     }
 }

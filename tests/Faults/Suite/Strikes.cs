@@ -51,19 +51,19 @@ internal static class Strikes
 
     public static IReadOnlyList<Strike> All { get; } =
     [
-        new("F1", "kill -9 of a worker", "worker", s => Done(() => s.AnyWorker.Process.Signal(Signal.Kill))) { HandOverBound = AfterKill },
-        new("F1", "kill -9 of all workers", "workers", s => Done(() => s.Ground.Workers.ForEach(w => w.Process.Signal(Signal.Kill)))),
-        new("F2", "SIGTERM to a worker", "worker", s => Done(() => s.AnyWorker.Process.Signal(Signal.Terminate))) { HandOverBound = AfterTerm },
+        new("F1", "kill -9 of a worker", "worker", s => Done(() => s.AnyWorker.Signal(Signal.Kill))) { HandOverBound = AfterKill },
+        new("F1", "kill -9 of all workers", "workers", s => Done(() => s.Ground.Workers.ForEach(w => w.Signal(Signal.Kill)))),
+        new("F2", "SIGTERM to a worker", "worker", s => Done(() => s.AnyWorker.Signal(Signal.Terminate))) { HandOverBound = AfterTerm },
         new("F2", "SIGTERM twice to all workers", "workers", async s =>
         {
-            s.Ground.Workers.ForEach(w => w.Process.Signal(Signal.Terminate));
+            s.Ground.Workers.ForEach(w => w.Signal(Signal.Terminate));
             await Task.Delay(100);
-            s.Ground.Workers.ForEach(w => w.Process.Signal(Signal.Terminate));
+            s.Ground.Workers.ForEach(w => w.Signal(Signal.Terminate));
         }),
         new("F3", "freeze of a worker within its lease", "worker", s => FreezeAsync(s.AnyWorker, Ground.Lease * 0.4)),
         new("F3", "freeze of a worker past its lease", "worker", s => FreezeAsync(s.AnyWorker, Ground.Lease * 1.5)) { HandOverBound = AfterCut },
-        new("F4", "kill -9 of an API", "api", s => Done(() => s.AnyApi.Process.Signal(Signal.Kill))),
-        new("F4", "SIGTERM to an API", "api", s => Done(() => s.AnyApi.Process.Signal(Signal.Terminate))),
+        new("F4", "kill -9 of an API", "api", s => Done(() => s.AnyApi.Signal(Signal.Kill))),
+        new("F4", "SIGTERM to an API", "api", s => Done(() => s.AnyApi.Signal(Signal.Terminate))),
         new("F4", "freeze of an API", "api", s => FreezeAsync(s.AnyApi, Ground.Lease * 1.5)) { LongLaneOnly = true },
         new("F5", "restart of the broker", "rabbitmq", async s =>
         {
@@ -148,7 +148,8 @@ internal static class Strikes
             await Task.Delay(TimeSpan.FromSeconds(3));
             clock.Jump(TimeSpan.FromHours(-1));
             await Task.Delay(TimeSpan.FromSeconds(4));
-            worker.Process.Signal(Signal.Terminate);
+            await worker.WaitUntilReadyAsync(); // one that has just been started again does not know SIGTERM yet
+            worker.Signal(Signal.Terminate);
             await worker.Process.WaitForExitAsync();
         }) { LongLaneOnly = true },
         new("F13", "poison job", "workers", async s =>
@@ -173,11 +174,11 @@ internal static class Strikes
                     throw new TimeoutException("Not every API came to queue jobs that are due.");
                 }
 
-                api.Process.Signal(Signal.Stop);
+                api.Signal(Signal.Stop);
             }
 
             await Task.Delay(Ground.Lease * 1.5);
-            api.Process.Signal(Signal.Continue);
+            api.Signal(Signal.Continue);
         }),
     ];
 
@@ -191,10 +192,9 @@ internal static class Strikes
 
     private static async Task FreezeAsync(Member member, TimeSpan time)
     {
-        var process = member.Process;
-        process.Signal(Signal.Stop);
+        member.Signal(Signal.Stop);
         await Task.Delay(time);
-        process.Signal(Signal.Continue);
+        member.Signal(Signal.Continue);
     }
 
     private static Task Done(Action act)

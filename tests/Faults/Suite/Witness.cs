@@ -10,7 +10,10 @@ internal static class Witness
     public static async Task<History> TellAsync(Ground ground, Load load, IReadOnlyList<Fault> faults, SuiteOptions options, IReadOnlyList<DepthSample>? depth = null) => new()
     {
         Options = options,
-        AfterDrain = new AfterDrain { At = DateTime.UtcNow, Queues = await BrokerQueuesAsync(ground.Broker), LateWritesRefused = LateWrites(ground) },
+        AfterDrain = new AfterDrain
+        {
+            At = DateTime.UtcNow, Queues = await BrokerQueuesAsync(ground.Broker), LateWritesRefused = LateWrites(ground), StartedByHand = ground.StartedByHand,
+        },
         Client = load.Events,
         Jobs = [.. (await ground.RowsAsync(JobRow.Select)).Select(HistoryFiles.Parse<JobRow>)],
         Runs = [.. (await ground.RowsAsync(RunRow.Select)).Select(HistoryFiles.Parse<RunRow>)],
