@@ -10,7 +10,9 @@ namespace QueueScale.Faults;
 /// <param name="Folder">Where the history lies.</param>
 /// <param name="Troubles">What no rule of the checker covers.</param>
 /// <param name="Odd">Answers that were neither a 202 nor an honest refusal.</param>
-internal sealed record Outcome(Verdict Verdict, IReadOnlyList<FaultRow> Rows, string Folder, IReadOnlyList<string> Troubles, IReadOnlyList<string> Odd)
+/// <param name="LeftOut">How often each strike was chosen and could not be made.</param>
+internal sealed record Outcome(
+    Verdict Verdict, IReadOnlyList<FaultRow> Rows, string Folder, IReadOnlyList<string> Troubles, IReadOnlyList<string> Odd, IReadOnlyDictionary<string, int> LeftOut)
 {
     public bool Passed => Verdict.Passed && Troubles.Count == 0 && Odd.Count == 0;
 }
@@ -40,6 +42,8 @@ internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
     private readonly Random chance = new(seed);
     private readonly List<Fault> faults = [];
     private readonly List<(DateTime Begun, string Kind)> windows = [];
+    private readonly List<Strike> struck = [];
+    private readonly List<Strike> leftOut = [];
     private readonly List<string> troubles = [];
     private string folder = "";
 
@@ -93,6 +97,8 @@ internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
         await using var depth = DepthWatch.Start(ground);
         load.Start(Submissions.Mixed(Path.Combine(folder, "handlers.ledger"), csv));
         await act(scene);
+        troubles.AddRange(leftOut.Select(strike => strike.Fault).Distinct().Except(struck.Select(strike => strike.Fault))
+            .Select(family => $"{family} never struck although it was chosen: each time it was left out."));
         await SteadyAsync(scene);
         await load.StopAsync();
         tell("drain", "submitting has ended; what is left is done");
@@ -119,6 +125,11 @@ internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
         {
             // It needs what is missing here, or what the other strikes have just taken away.
             tell(strike.Fault, $"left out: {strike.Name}: {error.Message.Split('\n')[0]}");
+            lock (faults)
+            {
+                leftOut.Add(strike);
+            }
+
             return;
         }
         catch (Exception error)
@@ -134,6 +145,7 @@ internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
         lock (faults)
         {
             faults.Add(new Fault { Kind = strike.Kind, Target = strike.Target, Begun = begun, Ended = DateTime.UtcNow, JobsHit = hit });
+            struck.Add(strike);
             windows.Add((begun, alone ? strike.Kind : "several at once"));
         }
     }
@@ -191,7 +203,8 @@ internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
         history.Write(folder);
         var verdict = Judge.Decide(History.Read(folder));
         await File.WriteAllTextAsync(Path.Combine(folder, "verdict.txt"), verdict.Report() + string.Join('\n', troubles.Concat(scene.Load.Odd)));
-        return new Outcome(verdict, [.. RowsOf(history, verdict)], folder, troubles, [.. scene.Load.Odd]);
+        return new Outcome(verdict, [.. RowsOf(history, verdict)], folder, troubles, [.. scene.Load.Odd],
+            leftOut.CountBy(strike => strike.Kind).ToDictionary());
     }
 
     /// <summary>Each job belongs to the last fault that had begun when it was submitted.</summary>

@@ -25,6 +25,11 @@ internal static class Report
         Add("all", outcome.Rows.Sum(row => row.Runs), outcome.Verdict.Figures, ["", "", ""]);
         AnsiConsole.Write(table);
         Console.WriteLine($"p50, p99, max: seconds until what a fault had cut went on. Late writes refused: {outcome.Verdict.Figures.LateWritesRefused}. Depth shown {outcome.Verdict.Figures.DepthsShown} times, unknown {outcome.Verdict.Figures.DepthsUnknown}; workers called themselves backlogged {outcome.Verdict.Figures.Backlogged} times.");
+        if (outcome.LeftOut.Count > 0)
+        {
+            Console.WriteLine($"Left out: {string.Join("; ", outcome.LeftOut.Select(strike => $"{strike.Key}, {strike.Value} times"))}.");
+        }
+
         foreach (var trouble in outcome.Troubles)
         {
             Console.WriteLine($"TROUBLE  {trouble}");
@@ -68,6 +73,7 @@ internal static class Report
             depthsUnknown = figures.DepthsUnknown,
             rulesBroken = outcome.Verdict.Broken.Select(broken => broken.Rule).Distinct(),
             odd = outcome.Odd.Count,
+            leftOut = outcome.LeftOut,
             troubles = outcome.Troubles,
             history = outcome.Folder,
         }));
