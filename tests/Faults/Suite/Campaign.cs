@@ -31,6 +31,11 @@ internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
     private const int Workers = 3;
     private const int LeastJobsHit = 50;
 
+    /// <summary>A long lane of this length or more must have tried <see cref="LeastJobsInLong"/>.</summary>
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(30);
+
+    private const int LeastJobsInLong = 20_000;
+
     /// <summary>Nobody is taken for dead sooner.</summary>
     private static readonly TimeSpan UntilNoticed = TimeSpan.FromSeconds(3);
 
@@ -68,6 +73,11 @@ internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
             var hit = await HitAsync(scene);
             await Task.WhenAll(together.Select(strike => StrikeAsync(scene, strike, hit, alone: together.Length == 1)));
             await Task.Delay(UntilNoticed + TimeSpan.FromSeconds(chance.NextDouble() * 3));
+        }
+
+        if (time >= Long && scene.Load.Events.Count(e => e is { Operation: Operation.Submit, Phase: Phase.Invoke }) is var attempted && attempted < LeastJobsInLong)
+        {
+            troubles.Add($"Only {attempted} jobs were attempted in {time.TotalMinutes:0} minutes; it counts from {LeastJobsInLong}.");
         }
     }, []);
 

@@ -152,13 +152,8 @@ internal static class Strikes
             worker.Signal(Signal.Terminate);
             await worker.Process.WaitForExitAsync();
         }) { LongLaneOnly = true },
-        new("F13", "poison job", "workers", async s =>
-        {
-            if (await s.Load.SubmitOneAsync(new Kind("poison", 0, () => Submissions.Of("probe.crash", new { times = 99 }))) is { } job)
-            {
-                await Ground.UntilAsync(async () => await s.Ground.ScalarAsync<bool>($"select state >= 5 from jobs where id = '{job}'"), TimeSpan.FromSeconds(40));
-            }
-        }) { LongLaneOnly = true },
+        new("F13", "poison job", "workers", s => CrashAsync(s, times: 99, JobState.Failed)) { LongLaneOnly = true },
+        new("F13", "job that crashes its worker once", "workers", s => CrashAsync(s, times: 1, JobState.Succeeded)) { LongLaneOnly = true },
         new("F14", "malformed messages", "rabbitmq", SendMalformedAsync),
         new("F17", "freeze of an API inside a pass of its duties", "api", async s =>
         {
@@ -195,6 +190,19 @@ internal static class Strikes
         member.Signal(Signal.Stop);
         await Task.Delay(time);
         member.Signal(Signal.Continue);
+    }
+
+    /// <summary>A job whose first runs kill their worker, and how it must end.</summary>
+    private static async Task CrashAsync(Scene scene, int times, JobState end)
+    {
+        var job = await scene.Load.SubmitOneAsync(new Kind("crash", 0, () => Submissions.Of("probe.crash", new { times })))
+            ?? throw new TimeoutException("The job that crashes its worker was not accepted.");
+        var state = JobState.Queued;
+        await Ground.UntilAsync(async () => (state = (JobState)await scene.Ground.ScalarAsync<short>($"select state from jobs where id = '{job}'")).IsFinal(), TimeSpan.FromSeconds(60));
+        if (state != end)
+        {
+            throw new InvalidOperationException($"Job {job}, which crashes its worker {times} times, is {state} and not {end}.");
+        }
     }
 
     private static Task Done(Action act)
