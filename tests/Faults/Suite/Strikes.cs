@@ -117,12 +117,12 @@ internal static class Strikes
         Road("connections cut after some bytes", "workers to PostgreSQL", g => g.WorkersToPostgres, s => new ProxyMode.ResetAfter(s.Chance.Next(20_000))),
         Road("answers swallowed", "APIs to PostgreSQL", g => g.ApisToPostgres, _ => new ProxyMode.SwallowResponses()),
         Road("answers swallowed", "workers to PostgreSQL", g => g.WorkersToPostgres, _ => new ProxyMode.SwallowResponses()),
-        Road("answers swallowed", "APIs to RabbitMQ", g => g.ApisToBroker, _ => new ProxyMode.SwallowResponses()),
+        Road("answers swallowed", "APIs to RabbitMQ", g => g.ApisToBroker, _ => new ProxyMode.SwallowResponses()) with { LongLaneOnly = true },
         Road("answers swallowed", "workers to RabbitMQ", g => g.WorkersToBroker, _ => new ProxyMode.SwallowResponses()),
         Road("answers swallowed", "clients to an API", g => g.ApiRoads[0], _ => new ProxyMode.SwallowResponses()),
-        Road("delay of 0.2 to 1 s", "workers to RabbitMQ", g => g.WorkersToBroker, s => new ProxyMode.Delay(TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(1), s.Chance.Next())),
+        Road("delay of 0.2 to 1 s", "workers to RabbitMQ", g => g.WorkersToBroker, s => new ProxyMode.Delay(TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(1), s.Chance.Next())) with { LongLaneOnly = true },
         Road("delay of 0.2 to 1 s", "APIs to PostgreSQL", g => g.ApisToPostgres, s => new ProxyMode.Delay(TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(1), s.Chance.Next())) with { LongLaneOnly = true },
-        Road("8 kB a second", "APIs to RabbitMQ", g => g.ApisToBroker, _ => new ProxyMode.Bandwidth(8000)),
+        Road("8 kB a second", "APIs to RabbitMQ", g => g.ApisToBroker, _ => new ProxyMode.Bandwidth(8000)) with { LongLaneOnly = true },
         Road("nothing is read", "workers to PostgreSQL", g => g.WorkersToPostgres, _ => new ProxyMode.HalfOpen()),
         new("F9", "worker's host cut off", "worker", async s =>
         {
