@@ -22,7 +22,7 @@ public sealed class VerdictTests
         Cancel(play.Submit(4).Claim()).Do(1).MoveTo(JobState.Cancelled);
         play.Call(Operation.Submit, Phase.Fail);
         play.Call(Operation.Submit, Phase.Info, token: "never arrived");
-        play.AfterDrain = new AfterDrain { At = play.Now, Queues = play.Queues, LateWritesRefused = 2 };
+        play.AfterDrain = new AfterDrain { At = play.Now, Queues = play.Queues, LateWrites = new Dictionary<Guid, int> { [Guid.NewGuid()] = 1, [Guid.Empty] = 1 } };
 
         var verdict = play.Judged();
         Assert.True(verdict.Passed, verdict.Report());

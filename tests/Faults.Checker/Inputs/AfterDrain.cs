@@ -9,8 +9,8 @@ public sealed record AfterDrain
     /// <summary>All queues of the vhost.</summary>
     public required IReadOnlyList<BrokerQueue> Queues { get; init; }
 
-    /// <summary>The sum of the workers' counter of late writes that were refused.</summary>
-    public long LateWritesRefused { get; init; }
+    /// <summary>By job: late writes that were refused, as the workers logged them. Those without a readable job belong to an empty one.</summary>
+    public IReadOnlyDictionary<Guid, int> LateWrites { get; init; } = new Dictionary<Guid, int>();
 
     /// <summary>Processes that had to be started again from outside after they had ended in a way that nobody had asked for.</summary>
     public IReadOnlyList<HandStart> StartedByHand { get; init; } = [];

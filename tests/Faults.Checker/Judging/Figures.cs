@@ -32,8 +32,8 @@ public sealed record Figures
     /// <summary>Jobs that came to a final state more often than retries were asked for.</summary>
     public required int DuplicateCompletions { get; init; }
 
-    /// <summary>Late writes that the fence refused, as the workers counted them.</summary>
-    public required long LateWritesRefused { get; init; }
+    /// <summary>Late writes that the fence refused, as the workers logged them.</summary>
+    public required int LateWritesRefused { get; init; }
 
     /// <summary>How often an API or a worker showed the depth of the queues.</summary>
     public required int DepthsShown { get; init; }
@@ -68,7 +68,7 @@ public sealed record Figures
             DuplicateRuns = repeats.Count(steps => steps > 0),
             RepeatedSteps = repeats.Sum(),
             DuplicateCompletions = evidence.Trails.Count(trail => OneFinalState.Completions(trail) > OneFinalState.Allowed(trail).Most),
-            LateWritesRefused = evidence.History.AfterDrain.LateWritesRefused,
+            LateWritesRefused = evidence.History.AfterDrain.LateWrites.Values.Sum(),
             DepthsShown = evidence.History.Depth.Count(sample => sample.Shown.Queues is not null),
             DepthsUnknown = evidence.History.Depth.Count(sample => sample.Shown.Queues is null),
             Backlogged = evidence.History.Depth.Count(sample => sample.Readiness?.Status == "backlogged"),

@@ -236,6 +236,7 @@ internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
                 Runs = [.. history.Runs.Where(run => jobKinds.GetValueOrDefault(run.Job) == kind.Key)],
                 Moves = [.. history.Moves.Where(move => jobKinds.GetValueOrDefault(move.Job) == kind.Key)],
                 Ledger = [.. ledger[kind.Key]],
+                AfterDrain = history.AfterDrain with { LateWrites = history.AfterDrain.LateWrites.Where(late => jobKinds.GetValueOrDefault(late.Key) == kind.Key).ToDictionary() },
             };
             yield return new FaultRow(kind.Key, kind.Count(), Judge.Decide(part).Figures, verdict.Figures.Recoveries.FirstOrDefault(recovery => recovery.Kind == kind.Key));
         }

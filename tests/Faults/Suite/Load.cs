@@ -61,6 +61,9 @@ internal sealed class Load : IAsyncDisposable
 
     public void Start(IReadOnlyList<Kind> kinds) => loops.AddRange(kinds.Select(kind => Task.Run(() => SubmitAsync(kind))));
 
+    /// <summary>Waits for the answers to what has been submitted so far.</summary>
+    public Task AnsweredAsync() => Task.WhenAll(calls.Values);
+
     /// <summary>Submits no more, and waits for the answers that are under way.</summary>
     public async Task StopAsync()
     {

@@ -12,7 +12,7 @@ internal static class Report
         // Not as narrow as a terminal that nobody looks at.
         AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 150);
         var table = new Table().Border(TableBorder.Simple).AddColumn("fault");
-        foreach (var column in (string[])["runs", "jobs", "acked", "lost", "unexpected", "dup. runs", "dup. ends", "p50", "p99", "max"])
+        foreach (var column in (string[])["runs", "jobs", "acked", "lost", "unexpected", "dup. runs", "dup. ends", "late", "p50", "p99", "max"])
         {
             table.AddColumn(new TableColumn(column).RightAligned());
         }
@@ -24,7 +24,7 @@ internal static class Report
 
         Add("all", outcome.Rows.Sum(row => row.Runs), outcome.Verdict.Figures, ["", "", ""]);
         AnsiConsole.Write(table);
-        Console.WriteLine($"p50, p99, max: seconds until what a fault had cut went on. Late writes refused: {outcome.Verdict.Figures.LateWritesRefused}. Depth shown {outcome.Verdict.Figures.DepthsShown} times, unknown {outcome.Verdict.Figures.DepthsUnknown}; workers called themselves backlogged {outcome.Verdict.Figures.Backlogged} times.");
+        Console.WriteLine($"p50, p99, max: seconds until what a fault had cut went on. late: late writes that were refused, {outcome.Verdict.Figures.LateWritesRefused} in all. Depth shown {outcome.Verdict.Figures.DepthsShown} times, unknown {outcome.Verdict.Figures.DepthsUnknown}; workers called themselves backlogged {outcome.Verdict.Figures.Backlogged} times.");
         if (outcome.LeftOut.Count > 0)
         {
             Console.WriteLine($"Left out: {string.Join("; ", outcome.LeftOut.Select(strike => $"{strike.Key}, {strike.Value} times"))}.");
@@ -53,7 +53,7 @@ internal static class Report
         Console.WriteLine($"{(outcome.Passed ? "No rule was broken" : "FAILED")}. History: {outcome.Folder}");
 
         void Add(string kind, int runs, Checker.Figures f, string[] times) => table.AddRow(
-            [kind, .. ((int[])[runs, f.Attempted, f.Acked, f.Lost, f.Unexpected, f.DuplicateRuns, f.DuplicateCompletions]).Select(n => n.ToString(CultureInfo.InvariantCulture)), .. times]);
+            [kind, .. ((int[])[runs, f.Attempted, f.Acked, f.Lost, f.Unexpected, f.DuplicateRuns, f.DuplicateCompletions, f.LateWritesRefused]).Select(n => n.ToString(CultureInfo.InvariantCulture)), .. times]);
     }
 
     public static void PrintJson(Outcome outcome)

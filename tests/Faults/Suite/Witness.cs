@@ -1,18 +1,19 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using QueueScale.Faults.Checker;
 
 namespace QueueScale.Faults;
 
 /// <summary>Gathers what all sources say once the work is drained.</summary>
-internal static class Witness
+internal static partial class Witness
 {
     public static async Task<History> TellAsync(Ground ground, Load load, IReadOnlyList<Fault> faults, SuiteOptions options, IReadOnlyList<DepthSample>? depth = null) => new()
     {
         Options = options,
         AfterDrain = new AfterDrain
         {
-            At = DateTime.UtcNow, Queues = await BrokerQueuesAsync(ground.Broker), LateWritesRefused = LateWrites(ground), StartedByHand = ground.StartedByHand,
+            At = DateTime.UtcNow, Queues = await BrokerQueuesAsync(ground.Broker), LateWrites = LateWrites(ground), StartedByHand = ground.StartedByHand,
         },
         Client = load.Events,
         Jobs = [.. (await ground.RowsAsync(JobRow.Select)).Select(HistoryFiles.Parse<JobRow>)],
@@ -45,7 +46,11 @@ internal static class Witness
 
     private static long Count(JsonElement queue, string name) => queue.TryGetProperty(name, out var count) ? count.GetInt64() : 0;
 
-    /// <summary>Runs that were told, as they tried to write, that their job belongs to another.</summary>
-    private static long LateWrites(Ground ground) => Directory.EnumerateFiles(ground.Folder.Logs, "worker-*")
-        .Sum(log => File.ReadLines(log).LongCount(line => line.Contains("it belongs to another run by now", StringComparison.Ordinal)));
+    /// <summary>By job: runs that were told, as they tried to write, that it belongs to another.</summary>
+    private static Dictionary<Guid, int> LateWrites(Ground ground) => Directory.EnumerateFiles(ground.Folder.Logs, "worker-*").SelectMany(File.ReadLines)
+        .Where(line => line.Contains("it belongs to another run by now", StringComparison.Ordinal))
+        .CountBy(line => Guid.TryParse(JobOfLine().Match(line).Groups[1].ValueSpan, out var job) ? job : Guid.Empty).ToDictionary();
+
+    [GeneratedRegex("Job ([0-9a-f-]{36}) ")]
+    private static partial Regex JobOfLine();
 }
