@@ -137,9 +137,9 @@ internal sealed class Aim(Ground ground, Load load, string ledger, bool protecti
 
     public Kind DeafStep(int milliseconds) => new("deaf", 0, () => Submissions.Of("test.deaf-step", new { ledger, steps = 1, milliseconds }), Steps: 1);
 
-    public async Task StartApiAsync(string seams = "")
+    public async Task StartApiAsync(string seams = "", params (string Key, string? Value)[] settings)
     {
-        await ground.AddApiAsync(("TEST_API_SEAMS", seams));
+        await ground.AddApiAsync([.. settings, ("TEST_API_SEAMS", seams)]);
         load.Connect(ground);
     }
 

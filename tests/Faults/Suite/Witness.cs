@@ -23,13 +23,6 @@ internal static partial class Witness
         Depth = depth ?? [],
     };
 
-    /// <summary>All messages in the broker, some seconds late.</summary>
-    public static async Task<long> MessagesAsync(RabbitServer broker)
-    {
-        using var client = broker.ManagementClient();
-        return (await client.GetFromJsonAsync<JsonElement>($"api/queues/{RabbitServer.DefaultVhost}")).EnumerateArray().Sum(queue => Count(queue, "messages"));
-    }
-
     /// <summary>The counts of all queues, when they have come to rest: the broker counts some seconds late.</summary>
     public static async Task<IReadOnlyList<BrokerQueue>> BrokerQueuesAsync(RabbitServer broker)
     {
