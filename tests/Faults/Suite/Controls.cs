@@ -77,7 +77,7 @@ internal sealed record Control(string Name, IReadOnlyList<string> Rules, Func<Ai
         {
             await aim.StartApiAsync();
             await aim.StartWorkerAsync("endless prefetch", ("Worker__Slots", "4"));
-            await aim.SubmitAsync(400, aim.Steps(2));
+            await aim.SubmitAsync(240, aim.Steps(2));
             await aim.StartWorkerAsync("", ("Worker__Slots", "128"));
             aim.NoteFault("a burst behind a small worker", DateTime.UtcNow);
         }),
@@ -112,7 +112,8 @@ internal sealed class Aim(Ground ground, Load load, string ledger, bool protecti
         await Ground.UntilAsync(() => Task.FromResult(ground.Workers.TrueForAll(worker => worker.Process.IsRunning)), Patience);
         var options = new SuiteOptions { LeastJobsHit = 0, LivenessBound = bound, DrainBound = bound, MaxDrainTime = Ground.MaxDrainTime, DeathsWithin = TimeSpan.FromSeconds(15) };
         await using var depth = aim.depth;
-        var history = await Witness.TellAsync(ground, load, aim.Faults, options, depth is null ? null : await depth.EndAsync(options.DepthGoodFor));
+        var samples = depth is null ? null : await depth.EndAsync(options.DepthGoodFor);
+        var history = await Witness.TellAsync(ground, load, aim.Faults, options, samples, untilAtRest: TimeSpan.FromSeconds(protectionIsOff ? 1 : 12));
         history.Write(folder);
         await ground.EndMembersAsync(); // handlers that nobody waits for any more have written their last line
         return Judge.Decide(History.Read(folder));

@@ -8,12 +8,12 @@ namespace QueueScale.Faults;
 /// <summary>Gathers what all sources say once the work is drained.</summary>
 internal static partial class Witness
 {
-    public static async Task<History> TellAsync(Ground ground, Load load, IReadOnlyList<Fault> faults, SuiteOptions options, IReadOnlyList<DepthSample>? depth = null) => new()
+    public static async Task<History> TellAsync(Ground ground, Load load, IReadOnlyList<Fault> faults, SuiteOptions options, IReadOnlyList<DepthSample>? depth = null, TimeSpan? untilAtRest = null) => new()
     {
         Options = options,
         AfterDrain = new AfterDrain
         {
-            At = DateTime.UtcNow, Queues = await BrokerQueuesAsync(ground.Broker), LateWrites = LateWrites(ground), StartedByHand = ground.StartedByHand,
+            At = DateTime.UtcNow, Queues = await BrokerQueuesAsync(ground.Broker, untilAtRest), LateWrites = LateWrites(ground), StartedByHand = ground.StartedByHand,
         },
         Client = load.Events,
         Jobs = [.. (await ground.RowsAsync(JobRow.Select)).Select(HistoryFiles.Parse<JobRow>)],
@@ -24,7 +24,7 @@ internal static partial class Witness
     };
 
     /// <summary>The counts of all queues, when they have come to rest: the broker counts some seconds late.</summary>
-    public static async Task<IReadOnlyList<BrokerQueue>> BrokerQueuesAsync(RabbitServer broker)
+    public static async Task<IReadOnlyList<BrokerQueue>> BrokerQueuesAsync(RabbitServer broker, TimeSpan? patience = null)
     {
         using var client = broker.ManagementClient();
         IReadOnlyList<BrokerQueue> queues = [];
@@ -33,7 +33,7 @@ internal static partial class Witness
             queues = [.. (await client.GetFromJsonAsync<JsonElement>($"api/queues/{RabbitServer.DefaultVhost}")).EnumerateArray().Select(queue =>
                 new BrokerQueue(queue.GetProperty("name").GetString()!, Count(queue, "messages_ready"), Count(queue, "messages_unacknowledged")))];
             return queues.All(queue => queue is { Ready: 0, Unacked: 0 } || queue.Name.EndsWith("_error", StringComparison.Ordinal) || queue.Name.EndsWith("_skipped", StringComparison.Ordinal));
-        }, TimeSpan.FromSeconds(12));
+        }, patience ?? TimeSpan.FromSeconds(12));
         return queues;
     }
 
