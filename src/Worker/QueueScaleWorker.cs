@@ -89,12 +89,13 @@ public static class QueueScaleWorker
         services.AddSingleton(provider => new Slots(provider.GetRequiredService<IOptions<WorkerOptions>>().Value.Slots, provider.GetRequiredService<Runner>()));
         services.AddSingleton<IntakeLimits>();
         services.AddSingleton<Intake>();
+        services.AddSingleton<Func<Database, PulseConnection>>(database => new PulseConnection(database)); // its thread ends it, not the container
         services.AddSingleton(provider =>
         {
             var options = provider.GetRequiredService<IOptions<WorkerOptions>>().Value;
             var slots = provider.GetRequiredService<Slots>();
             return new PulseThread(
-                new PulseConnection(provider.GetRequiredService<Database>()),
+                provider.GetRequiredService<Func<Database, PulseConnection>>()(provider.GetRequiredService<Database>()),
                 new WorkerIdentity(options.Name, Environment.MachineName, Environment.ProcessId, Version(), provider.GetRequiredService<WorkerQueues>().Names, options.Slots, options.Lease),
                 provider.GetRequiredService<RunTable>(), provider.GetRequiredService<RunTimes>(), provider.GetRequiredService<Seen>(), provider.GetRequiredService<PutBacks>(),
                 () => slots.Size - slots.Free, provider.GetRequiredService<ILogger<PulseThread>>());

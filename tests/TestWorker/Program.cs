@@ -26,6 +26,7 @@ return await QueueScaleWorker.RunAsync(
                 "fence off" => services.AddSingleton<Completions, UnfencedCompletions>(),
                 "checkpoints answered before they are durable" => services.AddSingleton<Checkpoints, EarlyCheckpoints>(),
                 "acknowledged before the claim" => services.AddSingleton<Intake, EarlyIntake>(),
+                "own clock" => services.AddSingleton<Func<Database, PulseConnection>>(database => new OwnClockPulses(database)),
                 "endless prefetch" => services.AddSingleton<IntakeLimits, EndlessLimits>(),
                 _ => throw new ArgumentException($"TEST_WORKER_SEAMS names '{seam}', which this program does not know."),
             };

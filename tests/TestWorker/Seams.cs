@@ -49,6 +49,12 @@ internal sealed class EarlyIntake(
     }
 }
 
+/// <summary>Writes the time of this process, which is an hour behind.</summary>
+internal sealed class OwnClockPulses(Database database) : PulseConnection(database)
+{
+    protected override string Now => $"timestamptz '{DateTime.UtcNow.AddHours(-1):O}'";
+}
+
 /// <summary>Takes every wake-up to itself, and never gives one back.</summary>
 internal sealed class EndlessLimits : IntakeLimits
 {

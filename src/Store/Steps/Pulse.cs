@@ -29,12 +29,15 @@ public sealed record WorkerIdentity(string Name, string Host, int Pid, string Ve
 /// <summary>A worker's sign of life: a connection of its own, used by one thread of its own, with synchronous calls, so that neither a starved thread pool nor
 /// a starved connection pool can get a healthy worker declared dead. Its session also holds the worker's advisory lock, which PostgreSQL frees when the
 /// process dies.</summary>
-public sealed class PulseConnection(Database database) : IDisposable
+public class PulseConnection(Database database) : IDisposable
 {
     private NpgsqlConnection? connection;
 
     /// <summary>This process's present id; a new one after each registration.</summary>
     public Guid Worker { get; private set; }
+
+    /// <summary>The time of a pulse, in SQL: that of the database, because it is compared with that.</summary>
+    protected virtual string Now => "clock_timestamp()";
 
     private long lockKey;
 
@@ -62,8 +65,8 @@ public sealed class PulseConnection(Database database) : IDisposable
     {
         TakeLock();
         using var command = new NpgsqlCommand(
-            """
-            update workers set pulse_at = clock_timestamp(), locked = $2, busy = $3, draining = $4, means = $5, seen_lane = $6, seen_turn = $7, seen_at = $8
+            $"""
+            update workers set pulse_at = {Now}, locked = $2, busy = $3, draining = $4, means = $5, seen_lane = $6, seen_turn = $7, seen_at = $8
             where id = $1 and dead_at is null
             """, Open());
         command.With(Worker).With(locked).With(report.Busy).With(report.Draining).With(report.Means, NpgsqlDbType.Jsonb)
@@ -110,6 +113,7 @@ public sealed class PulseConnection(Database database) : IDisposable
         connection?.Dispose();
         connection = null;
         locked = false;
+        GC.SuppressFinalize(this);
     }
 
     private NpgsqlConnection Open()

@@ -1,4 +1,3 @@
-using Npgsql;
 using QueueScale.Contracts;
 using QueueScale.Faults.Checker;
 
@@ -50,14 +49,8 @@ internal sealed record Control(string Name, IReadOnlyList<string> Rules, Func<Ai
         }),
         new("the worker's own clock in lease arithmetic", ["P3"], async aim =>
         {
-            await aim.Ground.ExecuteAsync(
-                """
-                create schema wrong;
-                create function wrong.clock_timestamp() returns timestamptz language sql as $$ select pg_catalog.clock_timestamp() - interval '1 hour' $$
-                """);
             await aim.StartApiAsync();
-            var sql = new NpgsqlConnectionStringBuilder(aim.Ground.Through(aim.Ground.WorkersToPostgres)) { SearchPath = "wrong, pg_catalog, public" };
-            await aim.StartWorkerAsync("", ("ConnectionStrings__Postgres", aim.ProtectionIsOff ? sql.ConnectionString : aim.Ground.Through(aim.Ground.WorkersToPostgres)));
+            await aim.StartWorkerAsync("own clock");
             await Task.Delay(Ground.Lease); // from now on the API may judge
             await aim.SubmitAsync(20, aim.Steps(20));
         }),
