@@ -21,6 +21,22 @@ public sealed class ControlTests(ControlGround ground) : IClassFixture<ControlGr
         var verdict = await Aim.RunAsync(ground.Ground, Control.All.Single(control => control.Name == name), protectionIsOff: false);
         Assert.True(verdict.Passed, verdict.Report(stories: 1));
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_worker_that_ends_without_a_signal_of_the_suite_breaks_C12(bool asked)
+    {
+        var verdict = await Aim.RunAsync(ground.Ground, new Control("end", ["C12"], async aim =>
+        {
+            await aim.StartApiAsync();
+            var worker = await aim.StartWorkerAsync("");
+            Action<Signal> send = asked ? worker.Signal : worker.Process.Signal;
+            send(Signal.Terminate);
+            await worker.Process.WaitForExitAsync();
+        }), protectionIsOff: false);
+        Assert.Equal(asked ? [] : ["C12"], verdict.Broken.Select(broken => broken.Rule));
+    }
 }
 
 public sealed class ControlGround : IAsyncLifetime
