@@ -40,10 +40,13 @@ internal static class DemoCommand
             throw new UsageProblem($"There is no file {file.FullName}.");
         }
 
+        await using var content = file is null ? null : Open(file); // before anything is started for it
         var tell = Print.Steps(json);
         var system = new LocalSystem(RunFolder.OfCheckout);
         var info = await system.UpAsync(Math.Max(2, system.Find()?.Workers.Count ?? 2), tell, cancellation: stop);
-        var name = await PutFileAsync(file, info.DataRoot, tell, stop);
+        using var client = new QueueScaleClient(new Uri(info.Api), info.Key);
+        await EarlierDemos.EndAsync(client, tell, stop);
+        var name = content is null ? await MakeFileAsync(info.DataRoot, tell, stop) : await PutFileAsync(content, info.DataRoot, tell, stop);
         var expected = FileTruth.OfAsync(Path.Combine(info.DataRoot, name));
 
         await TableTruth.DropAsync(info.Postgres, Table, stop);
@@ -52,13 +55,12 @@ internal static class DemoCommand
             await UntilDeathsAreSeenAsync(info, tell, stop);
         }
 
-        using var client = new QueueScaleClient(new Uri(info.Api), info.Key);
         var clock = Stopwatch.StartNew();
         var submitted = await client.SubmitAsync(
-            new SubmitJob { Type = "csv.import", Input = JsonSerializer.SerializeToElement(new { source = $"file:{name}", table = Table }) }, stop);
+            new SubmitJob { Type = "csv.import", Input = JsonSerializer.SerializeToElement(new { source = $"file:{name}", table = Table }), Tags = [EarlierDemos.Tag] }, stop);
         tell("csv.import", $"submitted as {submitted.Id}");
         var snapshots = InterruptedAsync(JobWatch.FollowAsync(client, submitted.Id, Pause, stop), kill ? Signal.Kill : Signal.Terminate, info, json, stop);
-        var job = json ? await LastAsync(snapshots) : await JobProgressBar.ShowAsync(snapshots);
+        var job = json ? await JobWatch.EndOfAsync(snapshots) : await JobProgressBar.ShowAsync(snapshots);
         var seconds = (job.FinishedAt!.Value - job.CreatedAt).TotalSeconds;
 
         var runs = (await client.GetRunsAsync(submitted.Id, stop)).Items;
@@ -96,27 +98,54 @@ internal static class DemoCommand
         }
     }
 
-    /// <summary>Puts the file below the data root and answers its name there.</summary>
-    private static async Task<string> PutFileAsync(FileInfo? file, string dataRoot, Tell tell, CancellationToken stop)
+    private static FileStream Open(FileInfo file)
     {
+        try
+        {
+            return file.OpenRead();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageProblem($"{file.FullName} cannot be read: {error.Message} Name another file, or let this user read it (chmod +r).");
+        }
+    }
+
+    /// <summary>Makes up a file below the data root and answers its name there.</summary>
+    private static async Task<string> MakeFileAsync(string dataRoot, Tell tell, CancellationToken stop)
+    {
+        var name = $"orders-{Rows}.csv";
+        var clock = Stopwatch.StartNew();
         Directory.CreateDirectory(dataRoot);
-        if (file is null)
+        await OrdersFile.WriteAsync(Path.Combine(dataRoot, name), Rows, stop);
+        tell("file", $"{Print.Number(Rows)} made-up orders in {Path.Combine(dataRoot, name)} ({clock.Elapsed.TotalSeconds:0.0} s)");
+        return name;
+    }
+
+    /// <summary>Puts the file below the data root, unless it is the one that is there, and answers its name there.</summary>
+    private static async Task<string> PutFileAsync(FileStream content, string dataRoot, Tell tell, CancellationToken stop)
+    {
+        const string name = "demo.csv";
+        var path = Path.Combine(dataRoot, name);
+        if (content.Name != path)
         {
-            var name = $"orders-{Rows}.csv";
-            var clock = Stopwatch.StartNew();
-            await OrdersFile.WriteAsync(Path.Combine(dataRoot, name), Rows, stop);
-            tell("file", $"{Print.Number(Rows)} made-up orders in {Path.Combine(dataRoot, name)} ({clock.Elapsed.TotalSeconds:0.0} s)");
-            return name;
+            try
+            {
+                Directory.CreateDirectory(dataRoot);
+                await using (var copy = File.Create(path + ".next")) // not over one that the given path may lead to by a link
+                {
+                    await content.CopyToAsync(copy, stop);
+                }
+
+                File.Move(path + ".next", path, overwrite: true);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                throw new LocalProblem($"{content.Name} cannot be copied to {path}, where the workers read it: {error.Message}", error);
+            }
         }
 
-        await using (var from = file.OpenRead())
-        await using (var to = File.Create(Path.Combine(dataRoot, "demo.csv")))
-        {
-            await from.CopyToAsync(to, stop);
-        }
-
-        tell("file", $"{file.FullName}, {file.Length / 1e6:0.0} MB");
-        return "demo.csv";
+        tell("file", $"{content.Name}, {new FileInfo(path).Length / 1e6:0.0} MB");
+        return name;
     }
 
     /// <summary>Passes the job's snapshots on, and stops the worker that runs it as soon as one shows it half-way.</summary>
@@ -145,17 +174,6 @@ internal static class DemoCommand
         }
     }
 
-    private static async Task<Job> LastAsync(IAsyncEnumerable<JobSnapshot> snapshots)
-    {
-        Job? last = null;
-        await foreach (var now in snapshots)
-        {
-            last = now.Job;
-        }
-
-        return last!;
-    }
-
     private static void PrintResult(DemoResult result, IReadOnlyList<Run> runs, Job job, TimeSpan took)
     {
         foreach (var run in runs)
@@ -174,7 +192,8 @@ internal static class DemoCommand
 
     /// <summary>The one line that says why the demo did not show what it is to show; null when it did.</summary>
     private static string? Problem(Job job, DemoResult result) =>
-        job.State != JobState.Succeeded ? $"The import ended as {result.State}: {job.Error?.Message}"
+        job.State == JobState.Cancelled ? "The import was cancelled, as a demo that begins does with the one before it. Run one at a time."
+        : job.State != JobState.Succeeded ? $"The import ended as {result.State}: {job.Error?.Message}"
         : result.Handovers == 0 ? $"The file was imported before half of it could be caught; nothing was handed over. Take a larger file than {Print.Number(result.ExpectedRows)} rows."
         : result.Rows != result.ExpectedRows ? $"The table has {Print.Number(result.Rows)} rows, the file {Print.Number(result.ExpectedRows)}."
         : result.ChecksumOk ? null

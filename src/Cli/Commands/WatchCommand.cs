@@ -29,16 +29,9 @@ internal static class WatchCommand
     public static async Task<int> FollowAsync(QueueScaleClient client, Guid id, bool json, CancellationToken stop)
     {
         var snapshots = JobWatch.FollowAsync(client, id, stop);
-        var job = json ? await LastAsync(snapshots) : await JobProgressBar.ShowAsync(snapshots);
+        var job = json ? await JobWatch.EndOfAsync(snapshots) : await JobProgressBar.ShowAsync(snapshots);
         if (json) Print.Json(job);
         else Console.Out.WriteLine($"{job.Id} {JobText.Ended(job)}");
         return job.State == JobState.Succeeded ? 0 : 1;
-    }
-
-    private static async Task<Job> LastAsync(IAsyncEnumerable<JobSnapshot> snapshots)
-    {
-        Job? last = null;
-        await foreach (var snapshot in snapshots) last = snapshot.Job;
-        return last!;
     }
 }

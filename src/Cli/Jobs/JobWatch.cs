@@ -32,6 +32,15 @@ internal static class JobWatch
         }
     }
 
+    /// <summary>Follows it silently.</summary>
+    /// <returns>The final job.</returns>
+    public static async Task<Job> EndOfAsync(IAsyncEnumerable<JobSnapshot> job)
+    {
+        Job? last = null;
+        await foreach (var now in job) last = now.Job;
+        return last!;
+    }
+
     private static async Task<JobSnapshot?> LookAsync(QueueScaleClient client, Guid id, JobSnapshot? last, bool patient, CancellationToken cancellation)
     {
         try
