@@ -10,23 +10,24 @@ public sealed class TopView : IAsyncDisposable
     private static readonly string[] Titles = ["QUEUES", "WORKERS", "HAND-OVERS"];
 
     private readonly FolderForTest test = new();
+    private readonly CommandLineProgram cli;
+
+    public TopView() => cli = new(test.Folder);
 
     public ValueTask DisposeAsync() => test.DisposeAsync();
 
     [Fact]
     public async Task It_shows_the_system_and_its_hand_overs_and_outlives_the_API()
     {
-        var (code, _, error) = await RunAsync("top");
-        Assert.Equal(1, code);
-        Assert.Contains("./queuescale up", error, StringComparison.Ordinal);
+        Assert.Contains("./queuescale up", (await cli.RunAsync("top")).With(1).Error, StringComparison.Ordinal);
 
-        await OutputAsync("up", "--detach", "--json", "--workers", "2");
+        await cli.OutputAsync("up", "--detach", "--json", "--workers", "2");
         var empty = await SnapshotAsync();
         Assert.Equal((2, 0), (empty.GetProperty("workers").GetArrayLength(), empty.GetProperty("handOvers").GetArrayLength()));
 
         for (var job = 0; job < 8; job++)
         {
-            await OutputAsync("submit", "probe.sleep", "--input", """{"seconds": 600, "steps": 6000}""");
+            await cli.OutputAsync("submit", "probe.sleep", "--input", """{"seconds": 600, "steps": 6000}""");
         }
 
         await UntilAsync(async () => Rows(await SnapshotAsync(), "workers").All(worker => worker.GetProperty("busy").GetInt32() > 0));
@@ -43,13 +44,13 @@ public sealed class TopView : IAsyncDisposable
         Assert.Equal("working", Text(queue, "status"));
         Assert.True(queue.GetProperty("queue").GetProperty("rates").GetProperty("queuedPerSecond").GetDouble() >= 0);
 
-        var once = await OutputAsync("top", "--once");
+        var once = await cli.OutputAsync("top", "--once");
         Assert.Equal(Titles, once.Split('\n').Where(Titles.Contains));
         Assert.Matches("(?m)^default +working +0 +8 ", once);
         Assert.Matches("(?m)^worker-2 +working +8 of 32 ", once);
         Assert.Matches("(?m) s +worker-1 +interrupted +worker-2 +probe.sleep +[0-9a-f-]{36}$", once);
         Assert.DoesNotContain('\e', once);
-        Assert.Equal(Titles, (await OutputAsync("top")).Split('\n').Where(Titles.Contains)); // where the output is no terminal
+        Assert.Equal(Titles, (await cli.OutputAsync("top")).Split('\n').Where(Titles.Contains)); // where the output is no terminal
 
         await LiveAsync();
     }
@@ -57,24 +58,24 @@ public sealed class TopView : IAsyncDisposable
     /// <summary>The API is killed and started again under the live view, which is then ended by each of its two keys.</summary>
     private async Task LiveAsync()
     {
-        using (var screen = new Screen(test.Folder))
+        using (var screen = new Screen(cli))
         {
             await screen.ShowsAsync("interrupted");
             LocalProcess.Find(test.Folder, "api")!.Signal(Signal.Kill);
             await screen.ShowsAsync("no answer since");
-            await OutputAsync("up", "--detach", "--json");
+            await cli.OutputAsync("up", "--detach", "--json");
             await screen.ShowsAsync("q or Ctrl-C ends it");
             Assert.Equal(0, await screen.EndAsync("q"));
         }
 
-        using (var screen = new Screen(test.Folder))
+        using (var screen = new Screen(cli))
         {
             await screen.ShowsAsync("q or Ctrl-C ends it");
             Assert.Equal(0, await screen.EndAsync("\u0003"));
         }
 
         // A terminal that is closed ends it, too.
-        using (var screen = new Screen(test.Folder))
+        using (var screen = new Screen(cli))
         {
             await screen.ShowsAsync("q or Ctrl-C ends it");
             screen.Close();
@@ -95,33 +96,7 @@ public sealed class TopView : IAsyncDisposable
         }
     }
 
-    private async Task<JsonElement> SnapshotAsync() => JsonElement.Parse(await OutputAsync("top", "--json"));
-
-    private async Task<string> OutputAsync(params string[] arguments)
-    {
-        var (code, output, error) = await RunAsync(arguments);
-        Assert.True(code == 0, $"{string.Join(' ', arguments)} ended with {code}: {error}");
-        return output;
-    }
-
-    private async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
-    {
-        using var process = Process.Start(Start(test.Folder, Dotnet.Host, [Checkout.ProgramOf("QueueScale.Cli"), .. arguments]))!;
-        process.StandardInput.Close();
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return (process.ExitCode, await output, error);
-    }
-
-    private static ProcessStartInfo Start(RunFolder folder, string program, params IEnumerable<string> arguments)
-    {
-        var info = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        info.Environment["QUEUESCALE_ROOT"] = Checkout.Root;
-        info.Environment["QUEUESCALE_RUN"] = folder.FullPath;
-        info.Environment["TERM"] = "xterm-256color";
-        return info;
-    }
+    private Task<JsonElement> SnapshotAsync() => cli.JsonAsync("top", "--json");
 
     private static IEnumerable<JsonElement> Rows(JsonElement snapshot, string of) => snapshot.GetProperty(of).EnumerateArray();
 
@@ -142,9 +117,9 @@ public sealed class TopView : IAsyncDisposable
         private readonly StringBuilder shown = new();
         private readonly Task reading;
 
-        public Screen(RunFolder folder)
+        public Screen(CommandLineProgram cli)
         {
-            script = Process.Start(Start(folder, "script", "--quiet", "--flush", "--return", "--command", $"stty cols 120 rows 30; exec '{Dotnet.Host}' '{Checkout.ProgramOf("QueueScale.Cli")}' top", "/dev/null"))!;
+            script = Process.Start(cli.Start("script", "--quiet", "--flush", "--return", "--command", $"stty cols 120 rows 30; exec '{Dotnet.Host}' '{Checkout.ProgramOf("QueueScale.Cli")}' top", "/dev/null"))!;
             reading = ReadAsync();
         }
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
 
 namespace QueueScale.Local.Tests;
 
@@ -7,6 +6,9 @@ namespace QueueScale.Local.Tests;
 public sealed class UpAndDown : IAsyncDisposable
 {
     private readonly FolderForTest _test = new();
+    private readonly CommandLineProgram _cli;
+
+    public UpAndDown() => _cli = new(_test.Folder);
 
     public ValueTask DisposeAsync() => _test.DisposeAsync();
 
@@ -14,7 +16,7 @@ public sealed class UpAndDown : IAsyncDisposable
     public async Task What_a_killed_up_left_is_taken_over_and_down_wipe_leaves_nothing()
     {
         // Killed while RabbitMQ starts.
-        using (var killed = Begin("up", "--detach"))
+        using (var killed = _cli.Begin("up", "--detach"))
         {
             await UntilAsync(() => LocalProcess.Find(_test.Folder, "rabbitmq") is not null);
             killed.Kill();
@@ -22,7 +24,7 @@ public sealed class UpAndDown : IAsyncDisposable
         }
         var left = LocalProcess.Find(_test.Folder, "rabbitmq")!.Pid;
 
-        var up = await RunAsync("up", "--detach", "--json", "--workers", "1");
+        var up = await _cli.JsonAsync("up", "--detach", "--json", "--workers", "1");
         Assert.Equal(left, LocalProcess.Find(_test.Folder, "rabbitmq")!.Pid);
         var worker = up.GetProperty("workers")[0];
         Assert.Equal("worker-1", worker.GetProperty("name").GetString());
@@ -30,32 +32,14 @@ public sealed class UpAndDown : IAsyncDisposable
 
         // A worker that was killed is started again, everything else stays.
         LocalProcess.Find(_test.Folder, "worker-1")!.Signal(Signal.Kill);
-        var again = await RunAsync("up", "--detach", "--json");
+        var again = await _cli.JsonAsync("up", "--detach", "--json");
         Assert.NotEqual(worker.GetProperty("pid").GetInt32(), Assert.Single(again.GetProperty("workers").EnumerateArray()).GetProperty("pid").GetInt32());
         Assert.Equal(worker.GetProperty("url").GetString(), again.GetProperty("workers")[0].GetProperty("url").GetString());
         Assert.Equal(up.GetProperty("apis").ToString(), again.GetProperty("apis").ToString());
 
-        await RunAsync("down", "--wipe", "--json");
+        await _cli.JsonAsync("down", "--wipe", "--json");
         Assert.False(_test.Folder.Exists);
         Assert.Empty(_test.Processes());
-    }
-
-    private async Task<JsonElement> RunAsync(params string[] arguments)
-    {
-        using var process = Begin(arguments);
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, $"{string.Join(' ', arguments)} ended with {process.ExitCode}: {error}");
-        return JsonElement.Parse(await output);
-    }
-
-    private Process Begin(params string[] arguments)
-    {
-        var info = new ProcessStartInfo(Dotnet.Host, [Checkout.ProgramOf("QueueScale.Cli"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        info.Environment["QUEUESCALE_ROOT"] = Checkout.Root;
-        info.Environment["QUEUESCALE_RUN"] = _test.Folder.FullPath;
-        return Process.Start(info)!;
     }
 
     private static async Task UntilAsync(Func<bool> condition)
