@@ -31,6 +31,7 @@ internal static class PostgresOutages
             }),
             ("no connection left for 10 s", async () =>
             {
+                aim.Ground.Sql.Clear(); // its connections may be those of before the stop
                 await using var ours = await aim.Ground.Sql.OpenConnectionAsync();
                 await using (await aim.Ground.PostgresFaults.ExhaustConnectionsAsync())
                 {
