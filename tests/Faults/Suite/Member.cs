@@ -6,6 +6,7 @@ namespace QueueScale.Faults;
 internal sealed class Member : IAsyncDisposable
 {
     /// <summary>What a process ends with after SIGKILL, be it from us, from itself or from the kernel.</summary>
+    private const int LeftRunsBehind = 1;
     private const int Killed = 128 + (int)Local.Signal.Kill;
 
     private static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(1);
@@ -97,7 +98,7 @@ internal sealed class Member : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for its end, and notes one that was not asked for: after SIGTERM alone it ends with 0, and otherwise it dies of SIGKILL.</summary>
+    /// <summary>Waits for its end, and notes one that was not asked for: after SIGTERM alone it ends with 0, or with 1 where PostgreSQL was away and it had to leave runs behind; and otherwise it dies of SIGKILL.</summary>
     private async Task JudgeEndAsync(CancellationToken cancellation)
     {
         var code = await Process.WaitForExitAsync(cancellation);
@@ -109,7 +110,7 @@ internal sealed class Member : IAsyncDisposable
         }
 
         var terminated = signals.Contains(Local.Signal.Terminate);
-        var asked = code == Killed ? !terminated || signals.Contains(Local.Signal.Kill) : code == 0 && terminated;
+        var asked = code == Killed ? !terminated || signals.Contains(Local.Signal.Kill) : code is 0 or LeftRunsBehind && terminated;
         if (!asked)
         {
             ground.Note(new HandStart(DateTime.UtcNow, Name, $"exit code {code} after {(signals.Length == 0 ? "no signal" : string.Join(", ", signals))}"));
