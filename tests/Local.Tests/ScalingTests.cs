@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using QueueScale.Local.Tests;
+using QueueScale.Client;
+using QueueScale.Contracts;
 
-namespace QueueScale.Tests;
+namespace QueueScale.Local.Tests;
 
 /// <summary><c>up --workers auto</c>: workers come with a burst and go after it, and no job notices.</summary>
 public sealed class ScalingTests : IAsyncDisposable
