@@ -39,8 +39,8 @@ public sealed class Demos(RunningSystem running)
             await killed.WaitForExitAsync();
         }
 
-        // One more, which would write in the midst of the next demo.
-        var later = await cli.JsonAsync("submit", "csv.import", "--input", """{"source": "file:demo.csv", "table": "demo"}""", "--tag", "queuescale-demo", "--delay", "PT3S", "--json");
+        // One more that is not done, however slow the next demo comes up.
+        var later = await cli.JsonAsync("submit", "csv.import", "--input", """{"source": "file:demo.csv", "table": "demo"}""", "--tag", "queuescale-demo", "--delay", "PT1H", "--json");
 
         AssertAllIsWell(await cli.JsonAsync("demo", file, "--json"));
         Assert.Equal("cancelled", (await cli.RunAsync("watch", later.GetProperty("id").GetString()!, "--json")).With(1).Json.GetProperty("state").GetString());
