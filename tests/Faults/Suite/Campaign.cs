@@ -30,6 +30,7 @@ internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
     private const int Apis = 2;
     private const int Workers = 3;
     private const int LeastJobsHit = 50;
+    private const int MostTries = 5;
 
     /// <summary>A long lane of this length or more must have tried <see cref="LeastJobsInLong"/>.</summary>
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(30);
@@ -121,7 +122,20 @@ internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
         return await JudgeAsync(scene, depth, bounded);
     }
 
-    private async Task<int> HitAsync(Scene scene) => (int)await ground.RunningAsync() + scene.Load.Submitting;
+    /// <returns>The jobs that a strike hits now. Where they have become too few since everybody was busy, that is waited for again.</returns>
+    private async Task<int> HitAsync(Scene scene)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var hit = (int)await ground.RunningAsync() + scene.Load.Submitting;
+            if (hit >= LeastJobsHit || tries == MostTries)
+            {
+                return hit;
+            }
+
+            await SteadyAsync(scene);
+        }
+    }
 
     private async Task StrikeAsync(Scene scene, Strike strike, int hit, bool alone)
     {
