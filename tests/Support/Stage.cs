@@ -158,7 +158,11 @@ public sealed class Stage(Servers servers) : IAsyncLifetime
         }
 
         var host = await HostProcess.StartAsync(Folder, $"{name}-{called}", program.EndsWith(".dll", StringComparison.Ordinal) ? program : Checkout.ProgramOf(program), all);
-        hosts.Add(host);
+        lock (hosts) // several may be started at once
+        {
+            hosts.Add(host);
+        }
+
         return host;
     }
 }
