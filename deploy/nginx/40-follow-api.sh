@@ -2,12 +2,12 @@
 # Runs the inner nginx (apis.conf) and keeps its list of APIs: the addresses behind their name that are ready. Open-source nginx before 1.27.3 asks for a name
 # only when it starts, and none asks whether who answers to it is ready.
 set -eu
-name=${API_NAME:-api} port=${API_PORT:-8080} file=/etc/nginx/api/servers.conf
+name=api port=8080 file=/etc/nginx/api/servers.conf
 mkdir -p /etc/nginx/api
 
 ready() { curl -fsS -m 2 -o /dev/null "http://$1:$port/health/ready" 2>/dev/null; }
 
-# Where none is ready, all: what an API says of it is of more use to a caller than what nginx would say.
+# Where none is ready, all: what an API says of it is of more use to a caller than what nginx would say. Nothing while the name cannot be resolved.
 servers() {
   all=$(getent ahostsv4 "$name" | awk '{print $1}' | sort -u)
   some=$(for address in $all; do if ready "$address"; then echo "$address"; fi; done)
@@ -16,8 +16,8 @@ servers() {
 
 write() { # returns 0 when it has changed
   now=$(servers || true)
-  [ -n "$now" ] || now="server 127.0.0.1:9 down; # nobody answers to the name $name"
-  [ "$now" = "$(cat "$file" 2>/dev/null)" ] && return 1
+  [ -n "$now" ] || [ -s "$file" ] || now="server 127.0.0.1:9 down; # nobody answers to the name $name"
+  [ -z "$now" ] || [ "$now" = "$(cat "$file" 2>/dev/null)" ] && return 1
   printf '%s\n' "$now" >"$file.next" && mv "$file.next" "$file"
 }
 
@@ -30,7 +30,7 @@ start() { rm -f /run/queuescale-apis.sock && inner; }
 write || true
 start
 (
-  while sleep "${FOLLOW_SECONDS:-1}"; do
+  while sleep 1; do
     if ! runs; then start || true; elif write; then inner -s reload; fi
   done
 ) &

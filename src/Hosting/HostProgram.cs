@@ -53,7 +53,7 @@ public static class HostProgram
     private static void EndInTime(IHost host) => host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(() =>
     {
         var budget = host.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout;
-        new Thread(() =>
+        new Thread(() => // not a timer: whatever holds the end up may have taken the thread pool, too
         {
             Thread.Sleep(budget);
             Console.Error.WriteLine($"Not ended within {budget.TotalSeconds:0} s after SIGTERM: the process ends itself now. What it has not handed over is taken from it.");

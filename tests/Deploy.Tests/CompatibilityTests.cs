@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace QueueScale.Tests;
 
 /// <summary>The version before this one and this one, side by side on one database: an update under load, and the way back.</summary>
@@ -10,13 +8,13 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>
     {
         var old = await PreviousAsync();
         var database = ("ConnectionStrings__Postgres", (string?)await stage.Servers.NewEmptyDatabaseAsync(Servers.NewName()));
-        await RunAsync(Checkout.Root, database, Dotnet.Host, old.Api, "migrate");
+        await RunAsync(database, Dotnet.Host, old.Api, "migrate");
         var oldApi = await stage.StartApiAsync("api-old", old.Api, database);
         var oldWorker = await stage.StartWorkerAsync("worker-old", old.Worker, database);
         await using var oldCaller = new Caller(oldApi.Url, 50);
 
         // The update: the schema first, under load, by two at once.
-        await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => RunAsync(Checkout.Root, database, Dotnet.Host, Checkout.ProgramOf(HostProcess.Api), "migrate")));
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => RunAsync(database, Dotnet.Host, Checkout.ProgramOf(HostProcess.Api), "migrate")));
         var newApi = await stage.StartApiAsync("api-new", settings: database);
         var (one, other) = (stage.Client(oldApi), stage.Client(newApi));
         var job = (await other.SubmitAsync(Sleep)).Id; // by the new API, run by the old worker
@@ -66,9 +64,9 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>
         {
             Assert.SkipUnless(await SucceedsAsync("git", "-C", Checkout.Root, "cat-file", "-e", $"{commit}^{{commit}}"), $"The commit {commit} is not in this clone (tests/Compat/PREVIOUS). git fetch --unshallow brings it.");
             Directory.CreateDirectory(place);
-            await RunAsync(place, null, "sh", "-c", $"git -C '{Checkout.Root}' archive {commit} | tar -x");
-            await RunAsync(place, null, Dotnet.Host, "build", "src/Api", "-c", "Release", "--nologo", "-v", "quiet", "--disable-build-servers");
-            await RunAsync(place, null, Dotnet.Host, "build", "src/Worker", "-c", "Release", "--nologo", "-v", "quiet", "--disable-build-servers");
+            await RunAsync(null, "sh", "-c", $"git -C '{Checkout.Root}' archive {commit} | tar -x -C '{place}'");
+            await RunAsync(null, Dotnet.Host, "build", Path.Combine(place, "src", "Api"), "-c", "Release", "--nologo", "-v", "quiet", "--disable-build-servers");
+            await RunAsync(null, Dotnet.Host, "build", Path.Combine(place, "src", "Worker"), "-c", "Release", "--nologo", "-v", "quiet", "--disable-build-servers");
             await File.WriteAllTextAsync(Path.Combine(place, "done"), "");
         }
 
@@ -77,35 +75,21 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>
         string Program(string project) => Path.Combine(place, "artifacts", "bin", project, "release", $"{project}.dll");
     }
 
-    private static async Task RunAsync(string place, (string Key, string? Value)? setting, params string[] line)
+    private static async Task RunAsync((string Key, string? Value)? setting, params string[] line)
     {
-        var (code, said) = await EndAsync(place, setting, line);
-        Assert.True(code == 0, $"{string.Join(' ', line)}: {said}");
+        var command = await Command.RunAsync(line, setting is var (key, value) ? new Dictionary<string, string?> { [key] = value } : null);
+        Assert.True(command.Succeeded, $"{string.Join(' ', line)}: {command.Output}{command.Error}");
     }
 
     private static async Task<bool> SucceedsAsync(params string[] line)
     {
         try
         {
-            return (await EndAsync(Checkout.Root, null, line)).Code == 0;
+            return (await Command.RunAsync(line)).Succeeded;
         }
-        catch (System.ComponentModel.Win32Exception)
+        catch (LocalProblem)
         {
             return false; // no such program
         }
-    }
-
-    private static async Task<(int Code, string Said)> EndAsync(string place, (string Key, string? Value)? setting, string[] line)
-    {
-        var start = new ProcessStartInfo(line[0], line[1..]) { WorkingDirectory = place, RedirectStandardOutput = true, RedirectStandardError = true };
-        if (setting is var (key, value))
-        {
-            start.Environment[key] = value;
-        }
-
-        using var process = Process.Start(start)!;
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync();
-        return (process.ExitCode, await output + await error);
     }
 }

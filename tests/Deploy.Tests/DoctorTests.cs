@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Http.Json;
 using QueueScale.Cli.Doctor;
 
@@ -105,18 +104,17 @@ public sealed class DoctorTests(RunningStage running) : IClassFixture<RunningSta
 
     private async Task<(int Code, string[] Lines)> DoctorAsync(params (string Key, string? Value)[] settings)
     {
-        var start = new ProcessStartInfo(Dotnet.Host, [Checkout.ProgramOf("QueueScale.Cli"), "doctor"]) { RedirectStandardOutput = true };
-        start.Environment["QUEUESCALE_ROOT"] = Checkout.Root;
-        (string Key, string? Value)[] all = [("ConnectionStrings__Postgres", stage.Postgres), ("ConnectionStrings__RabbitMq", stage.RabbitMq), ("Auth__BootstrapKey", Stage.Key), .. settings];
-        foreach (var (key, value) in all)
+        var all = new Dictionary<string, string?>
         {
-            start.Environment[key] = value;
+            ["QUEUESCALE_ROOT"] = Checkout.Root, ["ConnectionStrings__Postgres"] = stage.Postgres, ["ConnectionStrings__RabbitMq"] = stage.RabbitMq, ["Auth__BootstrapKey"] = Stage.Key,
+        };
+        foreach (var (key, value) in settings)
+        {
+            all[key] = value;
         }
 
-        using var process = Process.Start(start)!;
-        var output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return (process.ExitCode, output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        var doctor = await Command.RunAsync([Dotnet.Host, Checkout.ProgramOf("QueueScale.Cli"), "doctor"], all);
+        return (doctor.ExitCode, doctor.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 }
 

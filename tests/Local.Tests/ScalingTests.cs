@@ -99,9 +99,7 @@ public sealed class ScalingTests : IAsyncDisposable
     {
         var file = Path.Combine(test.Folder.FullPath, "scaled-object.yaml");
         File.WriteAllText(file, scaledObject);
-        var info = new ProcessStartInfo(Dotnet.Host, [Checkout.ProgramOf("QueueScale.Cli"), "up", "--workers", "auto", "--scaled-object", file, "--json"]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        info.Environment["QUEUESCALE_ROOT"] = Checkout.Root;
-        info.Environment["QUEUESCALE_RUN"] = test.Folder.FullPath;
+        var info = new CommandLineProgram(test.Folder).Start(Dotnet.Host, Checkout.ProgramOf("QueueScale.Cli"), "up", "--workers", "auto", "--scaled-object", file, "--json");
         info.Environment["Worker__Slots"] = Slots.ToString(CultureInfo.InvariantCulture);
         info.Environment["Api__TargetDrainTime"] = "00:00:10";
         return Process.Start(info)!;

@@ -71,9 +71,9 @@ public sealed class UpdateTests(Stage stage) : IClassFixture<Stage>, IAsyncLifet
         await Waiting.UntilAsync(() => Task.FromResult(caller.Done > PerSecond));
         var broken = await stage.BeginApiAsync("broken", settings: [Delay, ("ConnectionStrings__Postgres", "Host=127.0.0.1;Port=1;Username=nobody")]);
         nginx.Name([.. apis, broken]);
-        await Task.Delay(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken); // it listens, and the proxy looks once a second
+        await Waiting.UntilAsync(() => LivesAsync(broken)); // it listens, so requests could come to it, and the proxy looks once a second
         var before = caller.Done;
-        await Waiting.UntilAsync(() => Task.FromResult(caller.Done > before + (2 * PerSecond)));
+        await Waiting.UntilAsync(() => Task.FromResult(caller.Done > before + (7 * PerSecond)));
         await caller.StopAsync();
         Assert.Empty(caller.Failures);
     }
@@ -96,6 +96,20 @@ public sealed class UpdateTests(Stage stage) : IClassFixture<Stage>, IAsyncLifet
     private async Task<List<HostProcess>> ApisAsync() => [.. await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => stage.StartApiAsync($"api{Interlocked.Increment(ref started)}", settings: [Delay])))];
 
     private async Task<List<HostProcess>> WorkersAsync() => [.. await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => stage.StartWorkerAsync($"worker{Interlocked.Increment(ref started)}")))];
+
+    private static async Task<bool> LivesAsync(HostProcess api)
+    {
+        using var http = new HttpClient();
+        try
+        {
+            using var answer = await http.GetAsync(new Uri(api.Url, "health/live"));
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
 
     private static SubmitJob Job(string type, string input) => new() { Type = type, Input = System.Text.Json.JsonElement.Parse(input) };
 

@@ -125,7 +125,7 @@ internal static class Doctor
             : Finding.Wrong("rights", $"RabbitMQ's user may not: {facts.MayNot}. Give it configure, write and read for \"^qs\\.\" : rabbitmqctl set_permissions."));
         findings.AddRange(facts.OtherArguments.Select(lane => Finding.Wrong("lane", $"{lane}: the queue has other arguments than QueueScale's. Delete it; no job is lost, its wake-ups are sent again.")));
         findings.AddRange(facts.SetAside.Select(aside => Finding.Note("messages", $"{aside.Value} in {aside.Key} that no worker could read. QueueScale sends none such: look who did, then purge it.")));
-        findings.Add(Finding.Ok("consumer_timeout", "does not matter from a minute on: each delivery is settled within about two seconds"));
+        findings.Add(Finding.Note("consumer_timeout", "cannot be read here. From a minute on it does not matter: each delivery is settled within about two seconds"));
     }
 
     private static void Key(IConfiguration settings, List<Finding> findings)

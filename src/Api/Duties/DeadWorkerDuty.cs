@@ -44,7 +44,7 @@ internal sealed partial class DeadWorkerDuty(Deaths deaths, WakeUps wakeUps, Dep
             total += swept.Queued.Count + swept.Ended.Count;
         }
 
-        await Task.WhenAny(Task.WhenAll(sent), Task.Delay(LongestGap / 2, cancellation)); // a broker that hangs must not keep it from watching
+        await await Task.WhenAny(Task.WhenAll(sent), Task.Delay(LongestGap / 2, cancellation)); // a broker that hangs must not keep it from watching
         if (clock.GetElapsedTime(began) > LongestGap)
         {
             lastGood = 0; // it stood still within the pass

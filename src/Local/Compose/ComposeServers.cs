@@ -33,11 +33,11 @@ internal sealed class ComposeServers(RunFolder folder)
     {
         var clock = Stopwatch.StartNew();
         var running = await ComposeAsync(["ps", "--quiet"], cancellation) != "";
-        foreach (var port in (string[])[PostgresServer.PortName, RabbitServer.PortName, RabbitServer.ManagementPortName])
+        foreach (var port in (string[])[PostgresServer.ProcessName, RabbitServer.ProcessName, RabbitServer.ManagementPort])
         {
             if (!running) folder.Remembered.FreePortFor(port); // else it is their own
         }
-        foreach (var secret in (string[])[PostgresServer.PortName, RabbitServer.PortName]) folder.Remembered.Secret(secret);
+        foreach (var secret in (string[])[PostgresServer.ProcessName, RabbitServer.ProcessName]) folder.Remembered.Secret(secret);
 
         await ComposeAsync(["up", "--detach", "--wait", .. Servers], cancellation);
         var servers = LocalServers.Of(folder);
@@ -52,26 +52,22 @@ internal sealed class ComposeServers(RunFolder folder)
         tell?.Invoke("containers", $"ended in {clock.Elapsed.TotalSeconds:0.0} s");
     }
 
-    private async Task<string> ComposeAsync(string[] arguments, CancellationToken cancellation)
+    private Task<string> ComposeAsync(string[] arguments, CancellationToken cancellation)
     {
         string Port(string name) => folder.Remembered.KnownPort(name)?.ToString(CultureInfo.InvariantCulture) ?? "0";
         string Secret(string name) => folder.Remembered.KnownSecret(name) ?? "-";
 
         var settings = new Dictionary<string, string?>
         {
-            ["POSTGRES_PORT"] = Port(PostgresServer.PortName),
-            ["POSTGRES_PASSWORD"] = Secret(PostgresServer.PortName),
-            ["RABBITMQ_PORT"] = Port(RabbitServer.PortName),
-            ["RABBITMQ_PAGE_PORT"] = Port(RabbitServer.ManagementPortName),
-            ["RABBITMQ_PASSWORD"] = Secret(RabbitServer.PortName),
+            ["POSTGRES_PORT"] = Port(PostgresServer.ProcessName),
+            ["POSTGRES_PASSWORD"] = Secret(PostgresServer.ProcessName),
+            ["RABBITMQ_PORT"] = Port(RabbitServer.ProcessName),
+            ["RABBITMQ_PAGE_PORT"] = Port(RabbitServer.ManagementPort),
+            ["RABBITMQ_PASSWORD"] = Secret(RabbitServer.ProcessName),
             ["RABBITMQ_VHOST"] = RabbitServer.DefaultVhost,
             ["QUEUESCALE_API_KEY"] = "-", // asked for by services that are not started
             ["COMPOSE_PROFILES"] = "",
         };
-        string[] line = ["docker", "compose", "--project-directory", Checkout.Root, "--project-name", Project, .. arguments];
-        var command = await Command.RunAsync(line, settings, cancellation);
-        return command.Succeeded
-            ? command.Output.Trim()
-            : throw new LocalProblem($"`{string.Join(' ', line)}` failed:\n  {string.Join("\n  ", (command.Output + command.Error).Trim().Split('\n').TakeLast(12))}");
+        return Docker.ComposeAsync(["--project-name", Project, .. arguments], cancellation, settings);
     }
 }

@@ -32,7 +32,7 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
         catch (Exception error)
         {
             fresh = [.. (await ContainersAsync(CancellationToken.None)).Except(old).Select(one => one.Id)];
-            if (fresh.Count > 0) await DockerAsync(["rm", "--force", .. fresh], CancellationToken.None);
+            if (fresh.Count > 0) await Docker.RunAsync(["rm", "--force", .. fresh], CancellationToken.None);
             if (error is LocalProblem problem) throw new LocalProblem($"Not updated; the old ones serve on. {problem.Message}", problem);
             throw;
         }
@@ -40,8 +40,8 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
         foreach (var (service, id) in old) // from here on it goes to its end: half an update is worse than a late Ctrl-C
         {
             var stopping = Stopwatch.StartNew();
-            await DockerAsync(["stop", id], CancellationToken.None);
-            await DockerAsync(["rm", id], CancellationToken.None);
+            await Docker.RunAsync(["stop", id], CancellationToken.None);
+            await Docker.RunAsync(["rm", id], CancellationToken.None);
             tell(service, $"an old one has ended in {stopping.Elapsed.TotalSeconds:0.0} s");
         }
         tell("updated", $"{fresh.Count} processes in {clock.Elapsed.TotalSeconds:0} s");
@@ -51,7 +51,7 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
     {
         for (var clock = Stopwatch.StartNew(); ; await Task.Delay(500, cancellation))
         {
-            var states = (await DockerAsync(["inspect", "--format", "{{.Id}} {{.RestartCount}} {{.State.Status}} {{.State.Health.Status}}", .. fresh], cancellation)).Split('\n').Select(line => line.Split(' ')).ToArray();
+            var states = (await Docker.RunAsync(["inspect", "--format", "{{.Id}} {{.RestartCount}} {{.State.Status}} {{.State.Health.Status}}", .. fresh], cancellation)).Split('\n').Select(line => line.Split(' ')).ToArray();
             if (states.All(state => state is [_, _, "running", "healthy"]))
             {
                 tell("ready", $"{fresh.Count} new ones in {clock.Elapsed.TotalSeconds:0.0} s");
@@ -71,16 +71,16 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
     /// <summary>nginx sends requests to all new APIs.</summary>
     private async Task FollowedAsync(IReadOnlyList<string> fresh)
     {
-        if (await ComposeAsync(["ps", "--quiet", Nginx], cancellation) is "") return; // whoever has another proxy sees to it
-        string[] addresses = [.. (await DockerAsync(["inspect", "--format", "{{range $name, $network := .NetworkSettings.Networks}}{{$name}} {{$network.IPAddress}}\n{{end}}", .. fresh], cancellation))
+        if (await Docker.ComposeAsync(["ps", "--quiet", Nginx], cancellation) is "") return; // whoever has another proxy sees to it
+        string[] addresses = [.. (await Docker.RunAsync(["inspect", "--format", "{{range $name, $network := .NetworkSettings.Networks}}{{$name}} {{$network.IPAddress}}\n{{end}}", .. fresh], cancellation))
             .Split('\n').Select(line => line.Split(' ')).Where(line => line is [var network, _] && network.EndsWith("_proxied", StringComparison.Ordinal)).Select(line => line[1])];
         for (var clock = Stopwatch.StartNew(); ; await Task.Delay(500, cancellation))
         {
-            var known = await ComposeAsync(["exec", "-T", Nginx, "cat", "/etc/nginx/api/servers.conf"], cancellation);
+            var known = await Docker.ComposeAsync(["exec", "-T", Nginx, "cat", "/etc/nginx/api/servers.conf"], cancellation);
             if (addresses.All(address => known.Contains($" {address}:", StringComparison.Ordinal))) break;
             if (clock.Elapsed > FollowPatience) throw new LocalProblem($"nginx does not follow: of {string.Join(", ", addresses)} it knows\n{known}");
         }
-        await ComposeAsync(["exec", "-T", Nginx, "nginx", "-c", "/etc/nginx/apis.conf", "-s", "reload"], cancellation); // what it wrote down it may not have loaded yet
+        await Docker.ComposeAsync(["exec", "-T", Nginx, "nginx", "-c", "/etc/nginx/apis.conf", "-s", "reload"], cancellation); // what it wrote down it may not have loaded yet
         tell(Nginx, "sends requests to the new ones");
     }
 
@@ -91,7 +91,7 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
         var all = new List<(string, string)>();
         foreach (var service in Replaced)
         {
-            var ids = await ComposeAsync(["ps", "--all", "--quiet", service], cancellation);
+            var ids = await Docker.ComposeAsync(["ps", "--all", "--quiet", service], cancellation);
             all.AddRange(ids.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(id => (service, id)));
         }
         return all;
@@ -100,17 +100,7 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
     private async Task StepAsync(string done, IReadOnlyList<string> arguments)
     {
         var clock = Stopwatch.StartNew();
-        await ComposeAsync(arguments, cancellation);
+        await Docker.ComposeAsync(arguments, cancellation);
         tell(done, $"in {clock.Elapsed.TotalSeconds:0.0} s");
-    }
-
-    private static Task<string> ComposeAsync(IReadOnlyList<string> arguments, CancellationToken cancellation) => DockerAsync(["compose", "--project-directory", Checkout.Root, .. arguments], cancellation);
-
-    private static async Task<string> DockerAsync(IReadOnlyList<string> arguments, CancellationToken cancellation)
-    {
-        var command = await Command.RunAsync(["docker", .. arguments], cancellation: cancellation);
-        return command.Succeeded
-            ? command.Output.Trim()
-            : throw new LocalProblem($"`docker {string.Join(' ', arguments)}` failed:\n  {string.Join("\n  ", (command.Output + command.Error).Trim().Split('\n').TakeLast(12))}");
     }
 }

@@ -8,7 +8,6 @@ namespace QueueScale.Local;
 /// <summary>A private PostgreSQL of a run folder: loopback only, a generated password, no socket file, durable settings as they come.</summary>
 public sealed class PostgresServer
 {
-    private const string ProcessName = PortName;
     private const string Owner = "queuescale";
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
@@ -18,8 +17,8 @@ public sealed class PostgresServer
 
     internal PostgresServer(RunFolder folder) => _folder = folder;
 
-    /// <summary>What its port and its password are remembered under.</summary>
-    internal const string PortName = "postgres";
+    /// <summary>Its name in the run folder, under which its port and its password are remembered, too.</summary>
+    internal const string ProcessName = "postgres";
 
     /// <summary>The database that <c>up</c> uses.</summary>
     public const string DefaultDatabase = "queuescale";

@@ -9,8 +9,6 @@ namespace QueueScale.Local;
 /// <summary>A private RabbitMQ of a run folder with its management plugin: loopback only, own port mapper, own cookie, a generated password.</summary>
 public sealed class RabbitServer
 {
-    private const string ProcessName = PortName;
-    private const string ManagementPort = ManagementPortName;
     private const string NodePort = "rabbitmq-node";
     private const string Owner = "queuescale";
     private const string Node = "queuescale@localhost";
@@ -23,11 +21,11 @@ public sealed class RabbitServer
 
     internal RabbitServer(RunFolder folder) => (_folder, _portMapper) = (folder, new PortMapper(folder));
 
-    /// <summary>What its port and its password are remembered under.</summary>
-    internal const string PortName = "rabbitmq";
+    /// <summary>Its name in the run folder, under which its port and its password are remembered, too.</summary>
+    internal const string ProcessName = "rabbitmq";
 
     /// <summary>What the port of its management page is remembered under.</summary>
-    internal const string ManagementPortName = "rabbitmq-management";
+    internal const string ManagementPort = "rabbitmq-management";
 
     /// <summary>The vhost that <c>up</c> uses.</summary>
     public const string DefaultVhost = "queuescale";

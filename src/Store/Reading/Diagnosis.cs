@@ -14,13 +14,11 @@ namespace QueueScale.Store;
 /// <param name="ClockAhead">How far the database's clock is ahead of this process's.</param>
 /// <param name="OldestTransaction">How long the oldest transaction has been open.</param>
 /// <param name="MissingRights">What the user may not do, and would have to.</param>
-/// <param name="DeadRows">Rows of <c>jobs</c> that are waiting to be cleaned up.</param>
-/// <param name="LiveRows">Rows of <c>jobs</c>.</param>
 public sealed record PostgresFacts(
     string Version, int Major, IReadOnlyList<string> NotDurable, int MaxConnections, int OtherConnections, int Apis, IReadOnlyList<int> WorkerSlots, bool KeepsSessions,
-    TimeSpan ClockAhead, TimeSpan OldestTransaction, IReadOnlyList<string> MissingRights, long DeadRows, long LiveRows);
+    TimeSpan ClockAhead, TimeSpan OldestTransaction, IReadOnlyList<string> MissingRights);
 
-/// <summary>A live worker's version and the types that nobody alive can run.</summary>
+/// <summary>What of the fleet is not as it should be.</summary>
 /// <param name="Versions">The versions of the live workers.</param>
 /// <param name="Unserved">Queues with jobs and without a live worker, and how many jobs.</param>
 /// <param name="CountsDrift">Queues whose counts are not what the table says.</param>
@@ -45,8 +43,7 @@ public static class Diagnosis
           array(select slots from workers where dead_at is null and pulse_at > clock_timestamp() - lease),
           array(select p from unnest(array['jobs', 'lanes', 'queue_counts', 'workers', 'runs', 'job_types']) as t, unnest(array['select', 'insert', 'update', 'delete']) as r, lateral (select r || ' on ' || t as p) as named
             where not has_table_privilege(t, r))
-            || case when has_database_privilege(current_database(), 'create') then array[]::text[] else array['create on the database (csv.import makes the schema imports)'] end,
-          coalesce((select n_dead_tup from pg_stat_user_tables where relname = 'jobs'), 0)::bigint, coalesce((select n_live_tup from pg_stat_user_tables where relname = 'jobs'), 0)::bigint
+            || case when has_database_privilege(current_database(), 'create') then array[]::text[] else array['create on the database (csv.import makes the schema imports)'] end
         """;
 
     private const string Work = """
@@ -75,9 +72,9 @@ public static class Diagnosis
         await using (var reader = await fleet.ExecuteReaderAsync(cancellation))
         {
             await reader.ReadAsync(cancellation);
-            var (apis, slots, rights, dead, live) = (reader.GetInt32(0), reader.GetFieldValue<int[]>(1), reader.GetFieldValue<string[]>(2), reader.GetInt64(3), reader.GetInt64(4));
+            var (apis, slots, rights) = (reader.GetInt32(0), reader.GetFieldValue<int[]>(1), reader.GetFieldValue<string[]>(2));
             await reader.CloseAsync();
-            return new(told.Version, told.Major, told.NotDurable, told.Most, told.Others, apis, slots, await KeepsSessionsAsync(connection, cancellation), ahead, TimeSpan.FromSeconds(told.Oldest), rights, dead, live);
+            return new(told.Version, told.Major, told.NotDurable, told.Most, told.Others, apis, slots, await KeepsSessionsAsync(connection, cancellation), ahead, TimeSpan.FromSeconds(told.Oldest), rights);
         }
     }
 

@@ -5,8 +5,10 @@ namespace QueueScale.Faults;
 /// <summary>An API or a worker, started again whenever it has ended. An end that nobody asked for is noted.</summary>
 internal sealed class Member : IAsyncDisposable
 {
-    /// <summary>What a process ends with after SIGKILL, be it from us, from itself or from the kernel.</summary>
+    /// <summary>What a worker ends with that had to leave runs to others.</summary>
     private const int LeftRunsBehind = 1;
+
+    /// <summary>What a process ends with after SIGKILL, be it from us, from itself or from the kernel.</summary>
     private const int Killed = 128 + (int)Local.Signal.Kill;
 
     private static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(1);
