@@ -23,7 +23,7 @@ internal sealed partial class ApiLife(
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        ApiMetrics.WorkerCrashes.Add(0); // a counter that is not there yet has no rate when it comes
+        ApiMetrics.Expect();
         link.Returned = () => reconciliation.ForgetProbesAsync(CancellationToken.None);
         _ = bus.StartAsync(stopping.Token); // a bus without receive endpoints connects with its first send
         starting = Task.Run(CheckSchemaAsync, CancellationToken.None);

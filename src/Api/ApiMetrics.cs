@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using QueueScale.Hosting;
 
 namespace QueueScale.Api;
 
@@ -14,4 +15,22 @@ internal static class ApiMetrics
     public static readonly Counter<long> Reconciled = Meter.CreateCounter<long>("queuescale.reconciled", "{job}", "Queued jobs whose wake-up was lost and is sent again.");
 
     public static readonly Counter<long> WorkerCrashes = Meter.CreateCounter<long>("queuescale.worker.crashes", "{worker}", "Workers that were declared dead.");
+
+    /// <summary>The reasons of <see cref="Reconciled"/>: single jobs, or so many of a lane that all of it is sent again.</summary>
+    public static readonly KeyValuePair<string, object?> Lost = new("reason", "lost"), ManyLost = new("reason", "many_lost");
+
+    /// <summary>Shows 0 of what may happen: a counter that is not there yet has no rate when it comes.</summary>
+    public static void Expect()
+    {
+        WorkerCrashes.Add(0);
+        Reconciled.Add(0, Lost);
+        Reconciled.Add(0, ManyLost);
+    }
+
+    /// <summary>Shows 0 of what may happen to jobs of a type.</summary>
+    public static void Expect(string queue, string type)
+    {
+        Submitted.Add(0, new("queue", queue), new("type", type));
+        FinishedJobs.Expect(queue, type);
+    }
 }

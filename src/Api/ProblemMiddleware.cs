@@ -21,6 +21,11 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
+            if (!context.Response.HasStarted)
+            {
+                context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // nobody reads it; metrics and spans do
+            }
+
             Log.CallerGone(logger, context.Request.Method, context.Request.Path, context.Connection.RemoteIpAddress); // whatever was stored is found by reconcile
             return;
         }

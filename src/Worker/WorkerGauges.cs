@@ -7,7 +7,7 @@ namespace QueueScale.Worker;
 /// <summary>What metrics show of the worker's present state.</summary>
 internal sealed class WorkerGauges
 {
-    public WorkerGauges(WorkerQueues queues, Slots slots, RunTable table, Runner runner, PulseThread pulse, BrokerLink broker)
+    public WorkerGauges(WorkerQueues queues, Slots slots, Runner runner, PulseThread pulse, BrokerLink broker)
     {
         WorkerMetrics.Meter.CreateObservableGauge(
             "queuescale.worker.slots", () => queues.Names.Select(queue => OfQueue(slots.Size, queue)), "{slot}", "Slots of the worker. All its queues share them, so each shows them all.");
@@ -21,7 +21,7 @@ internal sealed class WorkerGauges
 
         IEnumerable<Measurement<int>> Busy()
         {
-            var running = table.Busy;
+            var running = slots.Busy;
             return queues.Names.Select(queue => OfQueue(running.GetValueOrDefault(queue), queue));
         }
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using QueueScale.Contracts;
+using QueueScale.Hosting;
 using QueueScale.Store;
 
 namespace QueueScale.Worker;
@@ -14,6 +15,9 @@ internal static class WorkerMetrics
     public static readonly Counter<long> LateWritesRefused = Meter.CreateCounter<long>(
         "queuescale.late_writes_refused", "{write}", "Writes of runs that were no longer their job's own; they changed nothing.");
 
+    /// <summary>The kinds of checkpoints: committed with those of other runs, or in a transaction of the handler's own.</summary>
+    public static readonly KeyValuePair<string, object?> Grouped = new("kind", "grouped"), Transactional = new("kind", "transactional");
+
     private static readonly InstrumentAdvice<double> ToAnHour = new() { HistogramBucketBoundaries = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600] };
 
     private static readonly Histogram<double> Wait = Meter.CreateHistogram(
@@ -27,6 +31,23 @@ internal static class WorkerMetrics
 
     private static readonly Counter<long> Resumes = Meter.CreateCounter<long>("queuescale.resumes", "{run}", "Runs that follow an earlier run of their job.");
 
+    /// <summary>Shows 0 of what may happen: a counter that is not there yet has no rate when it comes.</summary>
+    public static void Expect(JobCatalog catalog)
+    {
+        LateWritesRefused.Add(0);
+        Checkpoints.Add(0, Grouped);
+        Checkpoints.Add(0, Transactional);
+        foreach (var reason in (string[])["drain", "put_back", "crash", "lost", "snooze", "retry"])
+        {
+            Resumes.Add(0, new KeyValuePair<string, object?>("reason", reason));
+        }
+
+        foreach (var type in catalog.All)
+        {
+            FinishedJobs.Expect(type.Queue, type.Name);
+        }
+    }
+
     /// <summary>A handler is about to be called.</summary>
     /// <param name="job">Its job.</param>
     /// <param name="sinceClaim">How long the job has waited for a slot.</param>
@@ -39,7 +60,7 @@ internal static class WorkerMetrics
 
         if (job.Earlier is { } earlier)
         {
-            var reason = new KeyValuePair<string, object?>("reason", Reason(earlier.How));
+            var reason = new KeyValuePair<string, object?>("reason", Reason(earlier));
             Resumes.Add(1, reason);
             if (earlier.HandOverSeconds is { } seconds)
             {
@@ -51,8 +72,9 @@ internal static class WorkerMetrics
     /// <summary>A handler has returned.</summary>
     public static void Ran(ClaimedJob job, TimeSpan took) => Run.Record(took.TotalSeconds, new("queue", job.Queue), new("type", job.Type));
 
-    private static string Reason(RunEnding how) => how switch
+    private static string Reason(EarlierRun earlier) => earlier.How switch
     {
+        RunEnding.Interrupted when earlier.HandOverSeconds is null => "put_back",
         RunEnding.Interrupted => "drain",
         RunEnding.Crashed => "crash",
         RunEnding.Lost => "lost",

@@ -64,6 +64,59 @@ public sealed class ReadinessTests(Stage stage) : IClassFixture<Stage>, IAsyncDi
     }
 
     [Fact]
+    public async Task A_full_worker_is_ready_also_when_one_of_its_runs_has_just_ended()
+    {
+        await stage.ForgetJobsAsync();
+        var client = stage.Client(await stage.StartApiAsync());
+        var worker = await stage.StartWorkerAsync("w", settings: ("Worker__Slots", "2"));
+        await client.SubmitBatchAsync([.. Enumerable.Range(0, 40).Select(n => Programs.Sleep(1.3 + (n % 5 * 0.1), 1))]);
+        await Waiting.UntilAsync(async () => Queue(await AskAsync(worker), "default").GetProperty("busy").GetInt32() == 2);
+        var answers = new List<string>();
+        for (var begun = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(begun) < TimeSpan.FromSeconds(8); await Task.Delay(20))
+        {
+            var answer = await AskAsync(worker);
+            answers.Add($"{Status(answer)} {answer.Report.GetProperty("checks").GetProperty("consuming")}");
+        }
+
+        Assert.True(answers.Count > 50);
+        Assert.DoesNotContain(answers, answer => !answer.StartsWith("(200, ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_slot_is_busy_until_its_handler_returns_whatever_has_become_of_the_job()
+    {
+        await stage.ForgetJobsAsync();
+        var client = stage.Client(await stage.StartApiAsync());
+        var worker = await stage.StartWorkerAsync("w", Programs.TestWorker);
+        var job = await client.SubmitAsync(new SubmitJob { Type = "test.stubborn", Input = JsonElement.Parse("""{"seconds": 6}"""), MaxAttempts = 1 });
+        Assert.Equal(JobState.Failed, (await client.WaitForEndAsync(job.Id)).State);
+        Assert.Equal(1, Queue(await AskAsync(worker), "default").GetProperty("busy").GetInt32());
+        await Waiting.UntilAsync(async () => Queue(await AskAsync(worker), "default").GetProperty("busy").GetInt32() == 0);
+    }
+
+    [Fact]
+    public async Task A_worker_that_cannot_begin_says_so_and_lives()
+    {
+        var worker = await stage.BeginWorkerAsync("w", settings: ("ConnectionStrings__Postgres", "Host=127.0.0.1;Port=1;Username=nobody"));
+        await Waiting.UntilAsync(async () => await CodeAsync("health/live") == 200);
+        Assert.Equal((503, "starting"), Status(await AskAsync(worker)));
+        Assert.Equal(503, await CodeAsync("health/startup"));
+
+        async Task<int> CodeAsync(string path)
+        {
+            try
+            {
+                using var answer = await http.GetAsync(new Uri(worker.Url, path));
+                return (int)answer.StatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return 0;
+            }
+        }
+    }
+
+    [Fact]
     public async Task While_PostgreSQL_is_frozen_a_worker_answers_in_time_and_does_not_take_unknown_for_zero()
     {
         var worker = await stage.StartWorkerAsync("w");

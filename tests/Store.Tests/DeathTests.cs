@@ -26,6 +26,27 @@ public sealed class DeathTests(Stage stage) : IClassFixture<Stage>, IAsyncLifeti
     }
 
     [Fact]
+    public async Task A_verdict_that_PostgreSQL_comes_to_late_is_none()
+    {
+        await using var steps = new Steps(stage);
+        await ServerIsOldAsync();
+        using var worker = steps.RegisterWorker("alive", Lease);
+        await PulseAgesAsync(worker, 6);
+        await using var connection = await steps.Database.General.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using (var hold = new Npgsql.NpgsqlCommand("lock table workers in exclusive mode", connection, transaction))
+        {
+            await hold.ExecuteNonQueryAsync();
+        }
+
+        var verdict = DeclareAsync(steps);
+        await Waiting.UntilAsync(() => stage.ScalarAsync<bool>("select exists (select from pg_stat_activity where wait_event_type = 'Lock' and query like '%dead_at = clock_timestamp()%' and clock_timestamp() - query_start > '2.1 s'::interval)"));
+        await transaction.RollbackAsync();
+        Assert.DoesNotContain("alive", await verdict);
+        Assert.Contains("alive", await DeclareAsync(steps));
+    }
+
+    [Fact]
     public async Task A_worker_without_a_lock_is_dead_only_after_its_lease()
     {
         await using var steps = new Steps(stage);
@@ -45,7 +66,7 @@ public sealed class DeathTests(Stage stage) : IClassFixture<Stage>, IAsyncLifeti
         await ServerIsOldAsync();
         using var worker = steps.RegisterWorker("unwatched", Lease);
         await PulseAgesAsync(worker, 60);
-        Assert.Empty(await steps.Deaths.DeclareAsync(Lease - TimeSpan.FromMilliseconds(1), default));
+        Assert.Empty(await steps.Deaths.DeclareAsync(Lease - TimeSpan.FromMilliseconds(1), await steps.Deaths.TimeAsync(default), default));
         Assert.Contains("unwatched", await DeclareAsync(steps));
         Assert.False(worker.Beat(Report)); // it hears so itself
     }
@@ -131,7 +152,7 @@ public sealed class DeathTests(Stage stage) : IClassFixture<Stage>, IAsyncLifeti
 
     private static WorkerReport Report => new() { Busy = 0, Draining = false, Means = "{}", Seen = [] };
 
-    private static async Task<IReadOnlyList<string>> DeclareAsync(Steps steps) => [.. (await steps.Deaths.DeclareAsync(TimeSpan.FromHours(1), default)).Select(w => w.Name)];
+    private static async Task<IReadOnlyList<string>> DeclareAsync(Steps steps) => [.. (await steps.Deaths.DeclareAsync(TimeSpan.FromHours(1), await steps.Deaths.TimeAsync(default), default)).Select(w => w.Name)];
 
     /// <summary>No verdict falls before the server has been up for a lease.</summary>
     private Task ServerIsOldAsync() => Waiting.UntilAsync(async () => await stage.ScalarAsync<bool>("select clock_timestamp() - pg_postmaster_start_time() > interval '6 s'"));

@@ -62,13 +62,34 @@ public sealed partial class AlertTests(Live live) : IClassFixture<Live>
     public async Task Every_metric_that_an_alert_or_a_runbook_names_is_there()
     {
         await Waiting.UntilAsync(async () => (await Scrape.OfAsync(live.Api)).Families.Any(family => family.Name == "queuescale_broker_messages"));
-        var there = (await Scrape.OfAsync(live.Api)).Samples.Concat((await Scrape.OfAsync(live.Worker)).Samples).Concat(live.Draining.Samples).Select(sample => sample.Name).ToHashSet();
+        var there = (await Scrape.OfAsync(live.Api)).Samples.Concat((await Scrape.OfAsync(live.Worker)).Samples).Concat(live.Drained[0].Samples).Select(sample => sample.Name).ToHashSet();
         foreach (var file in Directory.EnumerateFiles(Runbooks).Prepend(Rules))
         {
             var named = Metric().Matches(await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).Select(match => match.Value).Distinct().ToArray();
             Assert.True(named.Length > 0, file);
             Assert.Empty(named.Except(there).Select(name => $"{Path.GetFileName(file)}: {name}"));
         }
+    }
+
+    [Fact]
+    public async Task Every_selector_of_an_alert_finds_series_of_a_live_system()
+    {
+        await Waiting.UntilAsync(async () => (await Scrape.OfAsync(live.Api)).Families.Any(family => family.Name == "queuescale_broker_messages"));
+        var expressions = Expression().Matches(await File.ReadAllTextAsync(Rules, TestContext.Current.CancellationToken)).Select(match => match.Groups["text"].Value).ToArray();
+        Assert.Equal(Alerts.Count, expressions.Length);
+        var selectors = expressions.SelectMany(expression => Selector().Matches(expression)).Select(match => match.Value).Distinct()
+            .Except(["http_server_request_duration_seconds_count{http_route=~\"/v1/.*\",http_response_status_code=~\"5..\"}"]).ToArray(); // nothing has gone wrong here
+        Assert.True(selectors.Length > 15, string.Join(' ', selectors));
+        var silent = new List<string>();
+        foreach (var selector in selectors.Append("queuescale_worker_slots - on (job, instance) group_left () sum by (job, instance) (queuescale_worker_busy)"))
+        {
+            if ((await live.Prometheus.QueryAsync(selector)).Count == 0)
+            {
+                silent.Add(selector);
+            }
+        }
+
+        Assert.Empty(silent);
     }
 
     [Fact]
@@ -111,6 +132,12 @@ public sealed partial class AlertTests(Live live) : IClassFixture<Live>
 
     [GeneratedRegex(@"^ +- alert: (?<name>\w+)$", RegexOptions.Multiline)]
     private static partial Regex Alert();
+
+    [GeneratedRegex(@"^ +expr: (?:\|\n)?(?<text>.+(?:\n {10,}.+)*)", RegexOptions.Multiline)]
+    private static partial Regex Expression();
+
+    [GeneratedRegex(@"\b(?:queuescale_|http_server_|dotnet_|db_client_(?!connection_pool_name|connection_state))\w+(?:\{[^}]*\})?")]
+    private static partial Regex Selector();
 
     [GeneratedRegex(@"\b(queuescale_(?!recount)|http_server_|dotnet_|db_client_(?!connection_pool_name|connection_state))\w+")]
     private static partial Regex Metric();

@@ -20,7 +20,7 @@ public sealed partial class LiveTests(Live live) : IClassFixture<Live>
     {
         var scrape = await Scrape.OfAsync(live.Worker);
         Assert.Null(scrape.Value("queuescale_drain_seconds"));
-        Assert.InRange(live.Draining.Value("queuescale_drain_seconds")!.Value, 0, 5);
+        Assert.InRange(live.Drained[0].Value("queuescale_drain_seconds")!.Value, 0, 5);
         Assert.Equal(OnPage("Of the worker"), Shown(scrape).Append("queuescale_drain_seconds gauge ").Order(StringComparer.Ordinal));
     }
 
@@ -76,13 +76,39 @@ public sealed partial class LiveTests(Live live) : IClassFixture<Live>
         var waiting = await live.Stage.ScalarAsync<long>("select count(*) from jobs where state < 5");
         var all = await live.Stage.ScalarAsync<long>("select count(*) from jobs");
         Assert.Equal(all - 1, api.Sum("queuescale_jobs_submitted_total")); // one was put into the table by hand
-        Assert.Equal(all - waiting, api.Sum("queuescale_jobs_finished_total") + worker.Sum("queuescale_jobs_finished_total") + live.Draining.Sum("queuescale_jobs_finished_total"));
+        Assert.Equal(all - waiting, api.Sum("queuescale_jobs_finished_total") + worker.Sum("queuescale_jobs_finished_total") + live.Drained.Sum(left => left.Sum("queuescale_jobs_finished_total")));
         Assert.Equal(1, worker.Value("queuescale_jobs_finished_total", ("type", "probe.fail"), ("outcome", "failed")));
-        Assert.Equal(1, api.Value("queuescale_jobs_finished_total", ("outcome", "cancelled")));
+        Assert.Equal(1, api.Value("queuescale_jobs_finished_total", ("type", "probe.noop"), ("outcome", "cancelled")));
         Assert.Equal(1, worker.Value("queuescale_resumes_total", ("reason", "retry")));
-        Assert.Equal(await live.Stage.ScalarAsync<long>("select count(*) from runs where how = 'interrupted'"), worker.Value("queuescale_handover_seconds_count", ("reason", "drain")));
+        Assert.Equal(await live.Stage.ScalarAsync<long>("select count(*) from runs where how = 'interrupted'"), live.Drained.Append(worker).Sum(scrape => scrape.Value("queuescale_handover_seconds_count", ("reason", "drain")) ?? 0));
         Assert.True(api.Value("queuescale_refused_total", ("reason", "invalid-job")) >= 1);
         Assert.Equal(32, worker.Value("queuescale_worker_slots", ("queue", "default")));
+    }
+
+    [Fact]
+    public async Task A_counter_is_there_before_its_first_event_so_that_a_rate_sees_it()
+    {
+        var worker = await Scrape.OfAsync(live.Worker);
+        Assert.Equal(0, worker.Value("queuescale_resumes_total", ("reason", "crash")));
+        Assert.Equal(0, worker.Value("queuescale_jobs_finished_total", ("queue", "default"), ("type", "probe.noop"), ("outcome", "failed")));
+        Assert.Equal(0, worker.Value("queuescale_checkpoints_total", ("kind", "transactional")));
+        Assert.Equal(0, worker.Value("queuescale_late_writes_refused_total"));
+        var api = await Scrape.OfAsync(live.Api);
+        Assert.Equal(0, api.Value("queuescale_reconciled_total", ("reason", "many_lost")));
+        Assert.Equal(0, api.Value("queuescale_worker_crashes_total"));
+        Assert.Equal(0, api.Value("queuescale_jobs_submitted_total", ("type", "probe.crash")));
+        Assert.Equal(0, api.Value("queuescale_jobs_finished_total", ("type", "probe.crash"), ("outcome", "failed")));
+    }
+
+    [Fact]
+    public async Task A_request_that_its_caller_breaks_off_counts_as_no_success()
+    {
+        using var http = new HttpClient { BaseAddress = live.Api.Url, DefaultRequestHeaders = { Authorization = new("Bearer", Stage.Key) } };
+        using var body = new StreamContent(new System.IO.Pipelines.Pipe().Reader.AsStream()) { Headers = { ContentType = new("application/json") } }; // which never comes
+        using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("v1/jobs", UriKind.Relative)) { Content = body, Headers = { ExpectContinue = true } }; // so that its head goes before its body
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => http.SendAsync(request, soon.Token));
+        await Waiting.UntilAsync(async () => (await Scrape.OfAsync(live.Api)).Value("http_server_request_duration_seconds_count", ("http_route", "/v1/jobs"), ("http_response_status_code", "499")) == 1);
     }
 
     [Fact]

@@ -32,6 +32,10 @@ public sealed partial class PageTests
     /// <summary>The attributes of a run's span and of its events.</summary>
     public static IEnumerable<string> Attributes() => AttributeRow().Matches(Section("Traces")).Select(row => row.Groups["name"].Value).Concat(Events().SelectMany(happened => happened.Attributes).Where(name => name.StartsWith("queuescale.", StringComparison.Ordinal)));
 
+    /// <summary>The attributes of a request's span.</summary>
+    public static IEnumerable<string> RequestAttributes() =>
+        AttributeName().Matches(Section("Traces").Split('\n').Single(line => line.StartsWith("| `{method} {route}`", StringComparison.Ordinal)).Split("conventions:")[1]).Select(name => name.Groups["name"].Value);
+
     public static IEnumerable<(string Name, string[] Attributes)> Events() => EventRow().Matches(Section("Traces")).Select(row => (row.Groups["name"].Value, row.Groups["attribute"].Captures.Select(attribute => attribute.Value).ToArray()));
 
     private static string Section(string heading) => Page.Split("\n## ").Single(part => part.StartsWith($"{heading}\n", StringComparison.Ordinal));
@@ -41,6 +45,9 @@ public sealed partial class PageTests
 
     [GeneratedRegex(@"^\| `(?<name>[a-z]+\.[a-z_.]+)` \| [^|]+ \|$", RegexOptions.Multiline)]
     private static partial Regex AttributeRow();
+
+    [GeneratedRegex(@"`(?<name>[a-z]+\.[a-z_.]+)`")]
+    private static partial Regex AttributeName();
 
     [GeneratedRegex(@"^\| `(?<name>[a-z]+)` \|( `(?<attribute>[a-z_.]+)`,?)+ \|", RegexOptions.Multiline)]
     private static partial Regex EventRow();

@@ -117,6 +117,15 @@ public sealed class Glutton : IJob<Nothing, Nothing>
     }
 }
 
+/// <summary>Calls itself until its process ends.</summary>
+[JobType("test.overflow")]
+public sealed class Overflow : IJob<Nothing, int>
+{
+    public Task<int> RunAsync(Nothing input, JobRun run, CancellationToken stop) => Task.FromResult(Deeper(0));
+
+    private static int Deeper(int depth) => depth == int.MaxValue ? depth : Deeper(depth + 1) + 1;
+}
+
 /// <summary>Reports its progress once, long before it ends.</summary>
 [JobType("test.reporter")]
 public sealed class Reporter : IJob<Nothing, int>

@@ -16,6 +16,7 @@ return await QueueScaleWorker.RunAsync(
         .Add<LastState>()
         .Add<Reporter>()
         .Add<Glutton>()
+        .Add<Overflow>()
         .Add<Thrower>(),
     services =>
     {

@@ -20,12 +20,14 @@ internal sealed partial class DeadWorkerDuty(Deaths deaths, WakeUps wakeUps, Dep
     public override async Task<int> RunOnceAsync(CancellationToken cancellation)
     {
         var began = clock.GetTimestamp();
-        if (lastGood == 0 || clock.GetElapsedTime(lastGood, began) > LongestGap)
+        var asked = await deaths.TimeAsync(cancellation);
+        var answered = clock.GetTimestamp();
+        if (lastGood == 0 || clock.GetElapsedTime(lastGood, answered) > LongestGap)
         {
-            steadySince = began;
+            steadySince = answered;
         }
 
-        foreach (var worker in await deaths.DeclareAsync(clock.GetElapsedTime(steadySince, began), cancellation))
+        foreach (var worker in await deaths.DeclareAsync(clock.GetElapsedTime(steadySince, answered), asked, cancellation))
         {
             ApiMetrics.WorkerCrashes.Add(1);
             Log.Dead(logger, worker.Name, worker.Id, worker.SecondsSincePulse);

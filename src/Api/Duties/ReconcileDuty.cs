@@ -45,13 +45,13 @@ internal sealed partial class ReconcileDuty(Reconciliation reconciliation, WakeU
             if (lost >= Reconciliation.PageSize)
             {
                 await reconciliation.RewindAsync(lane, cancellation);
-                ApiMetrics.Reconciled.Add(lost, new KeyValuePair<string, object?>("reason", "many_lost"));
+                ApiMetrics.Reconciled.Add(lost, ApiMetrics.ManyLost);
                 Log.Rewound(logger, lane.Queue, lane.Lane, lane.Turn + 1);
                 return lost;
             }
 
             var queued = await reconciliation.RequeueLostAsync(lane, seen, cancellation);
-            ApiMetrics.Reconciled.Add(queued.Count, new KeyValuePair<string, object?>("reason", "lost"));
+            ApiMetrics.Reconciled.Add(queued.Count, ApiMetrics.Lost);
             await wakeUps.SendAsync(queued);
             Log.Requeued(logger, queued.Count, lane.Queue, lane.Lane);
             return queued.Count;

@@ -32,12 +32,18 @@ internal sealed class KnownTypes(JobTypes types, TimeProvider clock, ILogger<Kno
         {
             read[registered.Name] = Present.TryGetValue(registered.Name, out var same) && same.Registered with { RegisteredAt = registered.RegisteredAt } == registered
                 ? same
-                : new KnownType(registered, new InputSchema(registered.InputSchema));
+                : New(registered);
         }
 
         Present = read;
         readAt = clock.GetTimestamp();
         return 0;
+    }
+
+    private static KnownType New(RegisteredType registered)
+    {
+        ApiMetrics.Expect(registered.Queue, registered.Name);
+        return new KnownType(registered, new InputSchema(registered.InputSchema));
     }
 
     /// <summary>Reads the types, unless that was done a moment ago. Callers at the same time share one read.</summary>

@@ -9,6 +9,17 @@ public static class FinishedJobs
 
     private static readonly Counter<long> Finished = Meter.CreateCounter<long>("queuescale.jobs.finished", "{job}", "Jobs that have become final.");
 
+    private static readonly string[] Outcomes = ["succeeded", "failed", "cancelled"];
+
+    /// <summary>Shows 0 of each outcome: a counter that is not there yet has no rate when it comes.</summary>
+    public static void Expect(string queue, string type)
+    {
+        foreach (var outcome in Outcomes)
+        {
+            Finished.Add(0, new("queue", queue), new("type", type), new("outcome", outcome));
+        }
+    }
+
     /// <param name="queue">The job's queue, as a label.</param>
     /// <param name="type">The job's type, as a label.</param>
     /// <param name="outcome">succeeded, failed or cancelled.</param>

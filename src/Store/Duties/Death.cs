@@ -22,10 +22,13 @@ public sealed class Deaths(Database database)
     /// <summary>A job whose worker died this many times in a row without progress is given up.</summary>
     private const short LastCrash = 3;
 
+    /// <summary>A verdict that comes later than this after it was asked for is none: PostgreSQL stood still meanwhile, and so did the pulses that wait beside it.</summary>
+    public static readonly TimeSpan VerdictGoodFor = TimeSpan.FromSeconds(2);
+
     // One update, so that a pulse that comes in between wins. The lock is looked up, not taken, and counts only where the last pulse still held it.
     private const string VerdictStatement = """
         update workers w set dead_at = clock_timestamp(), blame = coalesce((select max(j.suspect) from jobs j where j.worker = w.id and j.state = 2), 0)
-        where w.dead_at is null and w.lease <= $1 and clock_timestamp() - pg_postmaster_start_time() >= w.lease
+        where w.dead_at is null and w.lease <= $1 and clock_timestamp() < $2 + $3 and clock_timestamp() - pg_postmaster_start_time() >= w.lease
           and (w.pulse_at < clock_timestamp() - w.lease
             or w.locked and w.pulse_at < clock_timestamp() - '2.5 s'::interval and not exists (
               select from pg_locks l where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
@@ -62,13 +65,22 @@ public sealed class Deaths(Database database)
         from u left join lanes l using (queue, lane)
         """;
 
+    /// <summary>The database's clock, now.</summary>
+    public async Task<DateTime> TimeAsync(CancellationToken cancellation)
+    {
+        await using var command = database.General.CreateCommand("select clock_timestamp()");
+        return (DateTime)(await command.ExecuteScalarAsync(cancellation))!;
+    }
+
     /// <summary>Declares workers dead whose lease is no longer than <paramref name="steady"/>.</summary>
     /// <param name="steady">For how long the caller has watched this database without a gap. After a restart or a freeze every pulse is old and every lock free;
     /// only who has watched for a whole lease may judge.</param>
-    public async Task<IReadOnlyList<DeadWorker>> DeclareAsync(TimeSpan steady, CancellationToken cancellation)
+    /// <param name="asked">The database's time a moment ago. A statement that PostgreSQL comes to late, because it was frozen or the table locked, changes nothing,
+    /// though its caller may have given it up long before.</param>
+    public async Task<IReadOnlyList<DeadWorker>> DeclareAsync(TimeSpan steady, DateTime asked, CancellationToken cancellation)
     {
         await using var command = database.General.CreateCommand(VerdictStatement);
-        await using var reader = await command.With(steady).ExecuteReaderAsync(cancellation);
+        await using var reader = await command.With(steady).With(asked).With(VerdictGoodFor).ExecuteReaderAsync(cancellation);
         var dead = new List<DeadWorker>();
         while (await reader.ReadAsync(cancellation))
         {

@@ -55,11 +55,15 @@ public sealed class Claims(Database database)
     /// <summary>A job with this many crashes in a row is started one at a time.</summary>
     public const short Isolated = 2;
 
+    /// <summary>An answer that took longer is old: its jobs may have been cancelled or taken away since.</summary>
+    private static readonly TimeSpan AnswerGoodFor = TimeSpan.FromSeconds(1);
+
     private const string Columns = "j.id, j.epoch, j.type, j.queue, j.input, j.checkpoint, j.checkpoint_seq, j.attempts, j.timeout, j.suspect, j.started_at, j.created_at, j.run_at, j.trace, j.cancel_requested";
 
-    /// <summary>For metrics and traces. A first run, and most are, looks at nothing but its own row.</summary>
+    /// <summary>For metrics and traces. A first run, and most are, looks at nothing but its own row. One that was only put back, for want of a slot, was none.</summary>
     private const string Before = """
-        case when j.epoch = 1 then extract(epoch from j.started_at - greatest(j.created_at, j.run_at))::float8 end,
+        case when j.epoch = 1 or not exists (select from runs r where r.job = j.id and (r.how <> 'interrupted' or r.handover_from is not null))
+          then extract(epoch from j.started_at - greatest(j.created_at, j.run_at))::float8 end,
         case when j.epoch > 1 then (select r.how from runs r where r.job = j.id and r.epoch = j.epoch - 1) end,
         case when j.epoch > 1 then (select extract(epoch from j.started_at - r.handover_from)::float8 from runs r where r.job = j.id and r.epoch = j.epoch - 1) end,
         case when j.epoch > 1 then (select r.span from runs r where r.job = j.id and r.epoch = j.epoch - 1) end
@@ -102,13 +106,20 @@ public sealed class Claims(Database database)
             .With(worker)
             .WithJobs(jobs)
             .With(suspects);
-        return await ReadAsync(command, cancellation);
+        var began = TimeProvider.System.GetTimestamp();
+        var claimed = await ReadAsync(command, cancellation);
+        return claimed.Count > 0 && TimeProvider.System.GetElapsedTime(began) > AnswerGoodFor ? await ReadBackAsync(worker, jobs, connection, cancellation) : claimed;
     }
 
     /// <summary>After a claim whose answer was lost: which of <paramref name="jobs"/> run under this worker now.</summary>
     public async Task<IReadOnlyList<ClaimedJob>> ReadBackAsync(Guid worker, IReadOnlyList<ReadyJob> jobs, CancellationToken cancellation)
     {
         await using var connection = await database.Steps.OpenConnectionAsync(cancellation);
+        return await ReadBackAsync(worker, jobs, connection, cancellation);
+    }
+
+    private static async Task<IReadOnlyList<ClaimedJob>> ReadBackAsync(Guid worker, IReadOnlyList<ReadyJob> jobs, NpgsqlConnection connection, CancellationToken cancellation)
+    {
         await using var command = new NpgsqlCommand(ReadBack, connection).With(worker).WithColumn(jobs.Select(j => j.Id).ToArray(), NpgsqlDbType.Uuid);
         return await ReadAsync(command, cancellation);
     }

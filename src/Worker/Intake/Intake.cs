@@ -30,11 +30,15 @@ internal partial class Intake(
     private Task pump = Task.CompletedTask;
     private Task switching = Task.CompletedTask;
     private long pausedAt;
+    private long resumedAt;
     private bool databaseAway;
     private volatile bool open;
 
     /// <summary>Whether it is stopped in place because the slots are full, PostgreSQL does not answer or no pulse reaches it.</summary>
     public bool IsPaused { get; private set; }
+
+    /// <summary>Whether it takes nothing because all slots are full, or were so until a moment ago.</summary>
+    public bool IsFull => (IsPaused && !databaseAway && pulse.IsAlive) || (resumedAt != 0 && TimeProvider.System.GetElapsedTime(resumedAt) < limits.Hold);
 
     /// <summary>Whether it stands still because PostgreSQL did not answer the last claim.</summary>
     public bool DatabaseAway => databaseAway;
@@ -311,6 +315,7 @@ internal partial class Intake(
                 IsPaused = false;
             }
 
+            resumedAt = TimeProvider.System.GetTimestamp();
             switching = Task.WhenAll(endpoints.Select(e => e.ResumeAsync()));
         }
     }

@@ -37,7 +37,6 @@ internal sealed class Readiness
     private readonly BrokerLink broker;
     private readonly Intake intake;
     private readonly Slots slots;
-    private readonly RunTable table;
     private readonly WorkerQueues queues;
     private readonly FleetReader fleet;
     private readonly ReadinessOptions options;
@@ -45,9 +44,9 @@ internal sealed class Readiness
     private IReadOnlyList<QueueFigures> figures = [];
 
     public Readiness(
-        WorkerLife life, PulseThread pulse, BrokerLink broker, Intake intake, Slots slots, RunTable table, WorkerQueues queues, FleetReader fleet, IOptions<WorkerOptions> options)
+        WorkerLife life, PulseThread pulse, BrokerLink broker, Intake intake, Slots slots, WorkerQueues queues, FleetReader fleet, IOptions<WorkerOptions> options)
     {
-        (this.life, this.pulse, this.broker, this.intake, this.slots, this.table, this.queues, this.fleet) = (life, pulse, broker, intake, slots, table, queues, fleet);
+        (this.life, this.pulse, this.broker, this.intake, this.slots, this.queues, this.fleet) = (life, pulse, broker, intake, slots, queues, fleet);
         this.options = options.Value.Readiness;
         dependencies = new(
             TimeProvider.System,
@@ -73,9 +72,10 @@ internal sealed class Readiness
         return (status == "ready" || (status == "backlogged" && !options.FailWhenBacklogged), new ReadinessReport(status, WithOwn(known), checks));
     }
 
-    /// <summary>Why no job is taken; null when some are, or when all slots are full.</summary>
+    /// <summary>Why no job is taken; null when some are, or when all slots are full or were so until a moment ago.</summary>
     private string? NotConsuming() =>
-        intake.IsPaused ? slots.Free == 0 ? null : "paused"
+        intake.IsFull ? null
+        : intake.IsPaused ? "paused"
         : life.Endpoints.Count > 0 && life.Endpoints.All(endpoint => endpoint.IsConsuming) ? null : "not consuming";
 
     private async Task ReadDepthAsync()
@@ -86,7 +86,7 @@ internal sealed class Readiness
 
     private IReadOnlyList<QueueReadiness> WithOwn(IReadOnlyList<QueueFigures> known)
     {
-        var busy = table.Busy;
+        var busy = slots.Busy;
         return [.. known.Select(queue => new QueueReadiness(
             queue.Name, queue.Ready, queue.Running, Math.Round(queue.OldestSeconds, 3), slots.Size, busy.GetValueOrDefault(queue.Name), Math.Round(queue.DrainSeconds, 3)))];
     }

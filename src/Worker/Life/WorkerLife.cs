@@ -34,7 +34,7 @@ internal sealed partial class WorkerLife(
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        WorkerMetrics.LateWritesRefused.Add(0); // a counter that is not there yet has no rate when it comes
+        WorkerMetrics.Expect(catalog);
         // Servers that are away hold up the jobs, not the process: liveness answers meanwhile.
         starting = Task.Run(BeginAsync, CancellationToken.None);
         signals = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ =>

@@ -31,8 +31,6 @@ internal sealed class LiveRun : JobRun, IDisposable
 
     private const int MaxMessage = 200;
 
-    private static readonly KeyValuePair<string, object?> Grouped = new("kind", "grouped");
-    private static readonly KeyValuePair<string, object?> Transactional = new("kind", "transactional");
 
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(0.5);
 
@@ -177,7 +175,7 @@ internal sealed class LiveRun : JobRun, IDisposable
 
         try
         {
-            Settle(await checkpoints.SaveWithAsync(effects, job.Id, job.Epoch, seq + 1, json, LatestProgress(), stop.Token), Transactional);
+            Settle(await checkpoints.SaveWithAsync(effects, job.Id, job.Epoch, seq + 1, json, LatestProgress(), stop.Token), WorkerMetrics.Transactional);
         }
         finally
         {
@@ -242,7 +240,7 @@ internal sealed class LiveRun : JobRun, IDisposable
     private async Task SaveAsync(string json)
     {
         ThrowIfLost();
-        Settle(await checkpoints.SaveAsync(job.Id, job.Epoch, seq + 1, json, LatestProgress(), stop.Token), Grouped);
+        Settle(await checkpoints.SaveAsync(job.Id, job.Epoch, seq + 1, json, LatestProgress(), stop.Token), WorkerMetrics.Grouped);
     }
 
     private void Settle(CheckpointOutcome outcome, KeyValuePair<string, object?> kind)

@@ -12,9 +12,6 @@ internal sealed class RunTable
 
     public int Count => runs.Count;
 
-    /// <summary>Slots with a run, by queue.</summary>
-    public Dictionary<string, int> Busy => runs.Values.Where(run => run.Started && !run.IsClosed).CountBy(run => run.Job.Queue).ToDictionary();
-
     /// <returns>False when this very run is here already.</returns>
     public bool TryAdd(LiveRun run) => runs.TryAdd((run.JobId, run.Epoch), run);
 

@@ -7,6 +7,7 @@ internal sealed class Slots(int size, Runner runner)
 
     private readonly Lock turn = new();
     private readonly Queue<LiveRun> claimed = new();
+    private readonly Dictionary<string, int> busy = [];
     private int free = size;
     private long lastMoved = TimeProvider.System.GetTimestamp(); // when a run last began or ended, by the monotonic clock
 
@@ -18,6 +19,18 @@ internal sealed class Slots(int size, Runner runner)
             lock (turn)
             {
                 return free;
+            }
+        }
+    }
+
+    /// <summary>Slots with a run, by queue. One whose handler does not return keeps its slot, whatever has become of its job.</summary>
+    public Dictionary<string, int> Busy
+    {
+        get
+        {
+            lock (turn)
+            {
+                return new(busy);
             }
         }
     }
@@ -58,7 +71,7 @@ internal sealed class Slots(int size, Runner runner)
             while (free > 0 && claimed.TryDequeue(out var next))
             {
                 free--;
-                lastMoved = TimeProvider.System.GetTimestamp();
+                Count(next, 1);
                 _ = Task.Run(() => WorkAsync(next));
             }
         }
@@ -86,8 +99,12 @@ internal sealed class Slots(int size, Runner runner)
             await runner.RunAsync(run);
             lock (turn)
             {
-                lastMoved = TimeProvider.System.GetTimestamp();
-                if (!claimed.TryDequeue(out run))
+                Count(run, -1);
+                if (claimed.TryDequeue(out run))
+                {
+                    Count(run, 1);
+                }
+                else
                 {
                     free++;
                 }
@@ -95,5 +112,11 @@ internal sealed class Slots(int size, Runner runner)
         }
 
         Freed?.Invoke();
+    }
+
+    private void Count(LiveRun run, int change)
+    {
+        lastMoved = TimeProvider.System.GetTimestamp();
+        busy[run.Job.Queue] = busy.GetValueOrDefault(run.Job.Queue) + change;
     }
 }

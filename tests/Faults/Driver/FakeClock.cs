@@ -25,7 +25,9 @@ public sealed partial class FakeClock : IDisposable
             ["FAKETIME"] = null, // would go before the file
             ["FAKETIME_TIMESTAMP_FILE"] = _file,
             ["FAKETIME_CACHE_DURATION"] = "1",
-            ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", // without it .NET's waits never end after a jump back
+            // Without these .NET's waits end at once while the clock is ahead, and never after a jump back.
+            ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1",
+            ["FAKETIME_FORCE_MONOTONIC_FIX"] = "0",
             ["NO_FAKE_STAT"] = "1",
         };
     }

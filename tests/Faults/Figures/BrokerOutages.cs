@@ -7,7 +7,18 @@ namespace QueueScale.Faults;
 internal static class BrokerOutages
 {
     /// <summary>Three minutes without a broker under 200 submissions a second.</summary>
-    public static async Task<IReadOnlyList<Measured>> AwayAsync(Aim aim)
+    public static Task<IReadOnlyList<Measured>> AwayAsync(Aim aim) => WithoutAsync(aim, TimeSpan.FromMinutes(3), "away", () => aim.Ground.Broker.KillAsync(), () => aim.Ground.Broker.StartAsync());
+
+    /// <summary>A broker that does not answer for 90 seconds under 200 submissions a second.</summary>
+    public static Task<IReadOnlyList<Measured>> FrozenAsync(Aim aim) => WithoutAsync(aim, TimeSpan.FromSeconds(90), "frozen", () => Done(aim.Ground.BrokerFaults.Freeze), () => Done(aim.Ground.BrokerFaults.Thaw));
+
+    private static Task Done(Action act)
+    {
+        act();
+        return Task.CompletedTask;
+    }
+
+    private static async Task<IReadOnlyList<Measured>> WithoutAsync(Aim aim, TimeSpan time, string how, Func<Task> begin, Func<Task> end)
     {
         await aim.StartApiAsync();
         await aim.StartWorkerAsync("", Measurement.UsualLease);
@@ -17,11 +28,11 @@ internal static class BrokerOutages
         var begun = DateTime.UtcNow;
         await Task.Delay(TimeSpan.FromSeconds(30));
         var away = DateTime.UtcNow;
-        await aim.Ground.Broker.KillAsync();
-        await Task.Delay(TimeSpan.FromMinutes(3));
+        await begin();
+        await Task.Delay(time);
         await aim.Load.StopAsync();
         var accepted = aim.Load.Accepted.ToArray();
-        await aim.Ground.Broker.StartAsync();
+        await end();
         var back = TimeProvider.System.GetTimestamp();
         await aim.UntilAsync("select count(*) = 0 from jobs where state < 5", TimeSpan.FromMinutes(3));
         var drained = TimeProvider.System.GetElapsedTime(back).TotalSeconds;
@@ -29,7 +40,7 @@ internal static class BrokerOutages
         var (before, during) = (Measurement.P99(accepted.Where(a => a.At > begun && a.At < away)), Measurement.P99(accepted.Where(a => a.At > away)));
         return
         [
-            new("failed submissions while the broker was away for 3 minutes under 200/s", $"{failed} of {accepted.Length + failed}", "0", failed == 0),
+            new($"failed submissions while the broker was {how} for {time.TotalSeconds:0} s under 200/s", $"{failed} of {accepted.Length + failed}", "0", failed == 0),
             new("submit p99 meanwhile, and before", $"{during * 1000:0.0} ms, {before * 1000:0.0} ms", "less than twice", during < 2 * before),
             new("all done after its return", $"{drained:0.0} s", "within 60 s", drained <= 60),
         ];

@@ -22,6 +22,7 @@ internal sealed record Measurement(string Name, Func<Aim, Task<IReadOnlyList<Mea
         new("postgres-restart", HandOvers.PostgresRestartAsync),
         new("frozen", HandOvers.FrozenAsync),
         new("broker-away", BrokerOutages.AwayAsync),
+        new("broker-frozen", BrokerOutages.FrozenAsync),
         new("broker-wiped", BrokerOutages.WipedAsync),
         new("postgres-away", PostgresOutages.AwayAsync),
         new("disk-full", PostgresOutages.DiskFullAsync),
@@ -31,6 +32,7 @@ internal sealed record Measurement(string Name, Func<Aim, Task<IReadOnlyList<Mea
         new("malformed-http", MalformedInput.RequestsAsync),
         new("malformed-messages", MalformedInput.MessagesAsync),
         new("million", Backlog.OfAMillionAsync),
+        new("due-together", Backlog.DueTogetherAsync),
     ];
 
     /// <summary>The 99th percentile of what accepted submissions took, in seconds.</summary>

@@ -5,16 +5,21 @@ namespace QueueScale.Faults;
 /// <summary>What bad handlers do to the jobs beside them.</summary>
 internal static class Neighbours
 {
+    /// <summary>What a process ends with after an overflow of its stack, which .NET lets nobody catch.</summary>
+    private const int Aborted = 128 + 6;
+
     /// <summary>Bad handlers and fifteen long jobs in one worker.</summary>
     public static async Task<IReadOnlyList<Measured>> OfBadHandlersAsync(Aim aim)
     {
         await aim.StartApiAsync();
         await aim.StartWorkerAsync("", Measurement.UsualLease);
+        aim.Ground.OwnEnds.Add(Aborted);
         return
         [
             await BesideAsync(aim, "a handler that ignores every request to stop", 1, Submissions.Of("test.stubborn", new { seconds = 20 }) with { Timeout = "PT1S" }),
             await BesideAsync(aim, "45 handlers that block the thread pool", 45, Submissions.Of("test.stubborn", new { seconds = 5 }) with { Timeout = "PT1M" }),
             await BesideAsync(aim, "a handler that kills its process", 1, Submissions.Of("probe.crash", new { times = 99 })),
+            await BesideAsync(aim, "a handler that overflows its stack", 1, Submissions.Of("test.overflow")),
         ];
     }
 

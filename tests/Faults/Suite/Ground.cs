@@ -56,6 +56,9 @@ internal sealed class Ground : IAsyncDisposable
 
     public BrokerFaults BrokerFaults { get; }
 
+    /// <summary>Codes with which a worker may end by itself: of the handlers that bring it down.</summary>
+    public HashSet<int> OwnEnds { get; } = [];
+
     /// <summary>PostgreSQL without a proxy: the suite's own view.</summary>
     public NpgsqlDataSource Sql { get; }
 
@@ -98,6 +101,7 @@ internal sealed class Ground : IAsyncDisposable
     {
         await EndMembersAsync();
         startedByHand.Clear();
+        OwnEnds.Clear();
         foreach (var proxy in (TcpProxy[])[ApisToPostgres, ApisToBroker, WorkersToPostgres, WorkersToBroker])
         {
             proxy.Switch(new ProxyMode.Pass());
@@ -115,8 +119,7 @@ internal sealed class Ground : IAsyncDisposable
 
     public async Task<Member> AddApiAsync(params (string Key, string? Value)[] settings)
     {
-        var own = HostSettings.OfApi(Through(ApisToPostgres), BrokerThrough(ApisToBroker), Key);
-        var api = await Member.StartAsync(this, $"api-{Apis.Count + 1}", TestApi, own, HostPlace.Here, settings);
+        var api = await StartApiAsync($"api-{Apis.Count + 1}", settings);
         apiRoads.Add(TcpProxy.Start(() => api.Url.Port));
         Apis.Add(api);
         return api;
@@ -129,6 +132,10 @@ internal sealed class Ground : IAsyncDisposable
         Workers.Add(worker);
         return worker;
     }
+
+    /// <summary>An API that one fault needs for itself, and that no client knows. Whoever starts it ends it.</summary>
+    public Task<Member> StartApiAsync(string name, params (string Key, string? Value)[] settings) =>
+        Member.StartAsync(this, name, TestApi, HostSettings.OfApi(Through(ApisToPostgres), BrokerThrough(ApisToBroker), Key), HostPlace.Here, settings);
 
     /// <summary>A worker that one fault needs for itself. Whoever starts it ends it.</summary>
     public Task<Member> StartWorkerAsync(string name, HostPlace place, params (string Key, string? Value)[] settings)

@@ -113,7 +113,7 @@ internal sealed class Member : IAsyncDisposable
 
         var terminated = signals.Contains(Local.Signal.Terminate);
         var asked = code == Killed ? !terminated || signals.Contains(Local.Signal.Kill) : code is 0 or LeftRunsBehind && terminated;
-        if (!asked)
+        if (!asked && !(code is { } own && ground.OwnEnds.Contains(own)))
         {
             ground.Note(new HandStart(DateTime.UtcNow, Name, $"exit code {code} after {(signals.Length == 0 ? "no signal" : string.Join(", ", signals))}"));
         }

@@ -124,34 +124,25 @@ internal static class Strikes
         Road("delay of 0.2 to 1 s", "APIs to PostgreSQL", g => g.ApisToPostgres, s => new ProxyMode.Delay(TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(1), s.Chance.Next())) with { LongLaneOnly = true },
         Road("8 kB a second", "APIs to RabbitMQ", g => g.ApisToBroker, _ => new ProxyMode.Bandwidth(8000)) with { LongLaneOnly = true },
         Road("nothing is read", "workers to PostgreSQL", g => g.WorkersToPostgres, _ => new ProxyMode.HalfOpen()),
-        new("F9", "worker's host cut off", "worker", async s =>
-        {
-            await using var network = await NetworkNamespace.CreateAsync();
-            await using var postgres = TcpProxy.Start(() => s.Ground.Postgres.Port, network.HostAddress);
-            await using var broker = TcpProxy.Start(() => s.Ground.Broker.Port, network.HostAddress);
-            await using var worker = await s.Ground.StartWorkerAsync("worker-cut-off", network.Place,
-                ("ConnectionStrings__Postgres", s.Ground.Through(postgres)), ("ConnectionStrings__RabbitMq", s.Ground.BrokerThrough(broker)));
-            await Task.Delay(TimeSpan.FromSeconds(2)); // it takes jobs
-            await network.BlockAsync();
-            await Task.Delay(Ground.Lease * 2);
-        }) { HandOverBound = AfterCut, LongLaneOnly = true },
+        CutOff("worker's host cut off", outgoing: true, incoming: true, Ground.Lease * 2) with { HandOverBound = AfterCut },
+        CutOff("packets to a worker vanish", outgoing: false, incoming: true, Ground.Lease * 2) with { HandOverBound = AfterCut },
+        CutOff("packets from a worker vanish", outgoing: true, incoming: false, Ground.Lease * 2) with { HandOverBound = AfterCut },
+        CutOff("worker's host cut off for 40 s, then back", outgoing: true, incoming: true, TimeSpan.FromSeconds(40), back: true) with { HandOverBound = AfterCut },
         new("F10", "memory alarm of the broker", "rabbitmq", async s =>
         {
             await s.Ground.BrokerFaults.RaiseMemoryAlarmAsync();
             await Task.Delay(TimeSpan.FromSeconds(4));
             await s.Ground.BrokerFaults.EndAlarmsAsync();
         }),
-        new("F11", "worker's clock an hour ahead, then an hour back", "worker", async s =>
+        new("F10", "disk alarm of the broker", "rabbitmq", async s =>
         {
-            using var clock = new FakeClock(TimeSpan.FromHours(1));
-            await using var worker = await s.Ground.StartWorkerAsync("worker-wrong-clock", HostPlace.Here, [.. clock.Environment.Select(v => (v.Key, v.Value))]);
-            await Task.Delay(TimeSpan.FromSeconds(3));
-            clock.Jump(TimeSpan.FromHours(-1));
+            await s.Ground.BrokerFaults.RaiseDiskAlarmAsync();
             await Task.Delay(TimeSpan.FromSeconds(4));
-            await worker.WaitUntilReadyAsync(); // one that has just been started again does not know SIGTERM yet
-            worker.Signal(Signal.Terminate);
-            await worker.Process.WaitForExitAsync();
+            await s.Ground.BrokerFaults.EndAlarmsAsync();
         }) { LongLaneOnly = true },
+        WrongClock("worker's clock an hour ahead, then an hour back", TimeSpan.FromHours(1), (s, clock) => s.Ground.StartWorkerAsync("worker-wrong-clock", HostPlace.Here, clock)),
+        WrongClock("worker's clock ten minutes ahead, then ten minutes back", TimeSpan.FromMinutes(10), (s, clock) => s.Ground.StartWorkerAsync("worker-wrong-clock", HostPlace.Here, clock)),
+        WrongClock("clock of a third API an hour ahead, then an hour back", TimeSpan.FromHours(1), (s, clock) => s.Ground.StartApiAsync("api-wrong-clock", clock)) with { Target = "api" },
         new("F13", "poison job", "workers", s => CrashAsync(s, times: 99, JobState.Failed)) { LongLaneOnly = true },
         new("F13", "job that crashes its worker once", "workers", s => CrashAsync(s, times: 1, JobState.Succeeded)) { LongLaneOnly = true },
         new("F14", "malformed messages", "rabbitmq", SendMalformedAsync),
@@ -185,6 +176,43 @@ internal static class Strikes
         proxy(s.Ground).Switch(new ProxyMode.Pass());
     });
 
+    /// <summary>One worker more, on a host of its own, whose packets vanish for some time.</summary>
+    /// <param name="back">Whether they come through again in the end, so that it finds out what it has missed; else it is killed.</param>
+    private static Strike CutOff(string what, bool outgoing, bool incoming, TimeSpan time, bool back = false) => new("F9", what, "worker", async s =>
+    {
+        await using var network = await NetworkNamespace.CreateAsync();
+        await using var postgres = TcpProxy.Start(() => s.Ground.Postgres.Port, network.HostAddress);
+        await using var broker = TcpProxy.Start(() => s.Ground.Broker.Port, network.HostAddress);
+        await using var worker = await s.Ground.StartWorkerAsync("worker-cut-off", network.Place,
+            ("ConnectionStrings__Postgres", s.Ground.Through(postgres)), ("ConnectionStrings__RabbitMq", s.Ground.BrokerThrough(broker)));
+        await Task.Delay(TimeSpan.FromSeconds(2)); // it takes jobs
+        await network.BlockAsync(outgoing, incoming);
+        await Task.Delay(time);
+        if (back)
+        {
+            await network.LiftAsync();
+            await EndAsync(worker);
+        }
+    }) { LongLaneOnly = true };
+
+    /// <summary>One process more, whose wall clock is ahead by some time, then behind by as much.</summary>
+    private static Strike WrongClock(string what, TimeSpan by, Func<Scene, (string, string?)[], Task<Member>> start) => new("F11", what, "worker", async s =>
+    {
+        using var clock = new FakeClock(by);
+        await using var member = await start(s, [.. clock.Environment.Select(v => (v.Key, v.Value))]);
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        clock.Jump(-by);
+        await Task.Delay(TimeSpan.FromSeconds(4));
+        await EndAsync(member);
+    }) { LongLaneOnly = true };
+
+    private static async Task EndAsync(Member member)
+    {
+        await member.WaitUntilReadyAsync(); // one that has just been started again does not know SIGTERM yet
+        member.Signal(Signal.Terminate);
+        await member.Process.WaitForExitAsync();
+    }
+
     private static async Task FreezeAsync(Member member, TimeSpan time)
     {
         member.Signal(Signal.Stop);
@@ -195,8 +223,17 @@ internal static class Strikes
     /// <summary>A job whose first runs kill their worker, and how it must end.</summary>
     private static async Task CrashAsync(Scene scene, int times, JobState end)
     {
-        var job = await scene.Load.SubmitOneAsync(new Kind("crash", 0, () => Submissions.Of("probe.crash", new { times })))
-            ?? throw new TimeoutException("The job that crashes its worker was not accepted.");
+        var mark = $"crash-{Guid.NewGuid()}";
+        var job = await scene.Load.SubmitOneAsync(new Kind(mark, 0, () => Submissions.Of("probe.crash", new { times }))) ?? Guid.Empty;
+        if (job == Guid.Empty && !await Ground.UntilAsync(async () => // one whose answer is lost may be there all the same
+            {
+                job = (await scene.Ground.RowsAsync($"select id::text from jobs where tags @> array['{mark}']")).Select(Guid.Parse).FirstOrDefault();
+                return job != Guid.Empty;
+            }, TimeSpan.FromSeconds(10)))
+        {
+            throw new TimeoutException("The job that crashes its worker was not accepted.");
+        }
+
         var state = JobState.Queued;
         await Ground.UntilAsync(async () => (state = (JobState)await scene.Ground.ScalarAsync<short>($"select state from jobs where id = '{job}'")).IsFinal(), TimeSpan.FromSeconds(60));
         if (state != end)

@@ -169,5 +169,15 @@ public sealed class TraceTests(Traced traced) : IClassFixture<Traced>
         Assert.Equal(PageTests.Attributes().Except(ofEvents).Order(StringComparer.Ordinal), runs.SelectMany(run => run.Attributes.Keys).Distinct().Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void Spans_of_requests_carry_the_attributes_of_the_page_and_no_other()
+    {
+        var requests = traced.Receiver.Spans.Where(span => span.Source == "Microsoft.AspNetCore").ToArray();
+        Assert.Contains(requests, request => request.Name == "POST /v1/jobs");
+        Assert.Empty(requests.SelectMany(request => request.Attributes.Keys).Distinct().Except(PageTests.RequestAttributes()));
+        var always = PageTests.RequestAttributes().Except(["error.type"]).ToArray();
+        Assert.All(requests.Where(request => request.Attributes.ContainsKey("http.route")), request => Assert.Empty(always.Except(request.Attributes.Keys)));
+    }
+
     private static string Ending(Span run) => $"{run.Attributes["queuescale.run.ending"]} {run.Attributes["queuescale.job.state"]}";
 }
