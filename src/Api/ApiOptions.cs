@@ -13,6 +13,10 @@ public sealed class ApiOptions
     [Range(1024, 256 * 1024 * 1024)]
     public int MaxBatchBytes { get; set; } = 16 * 1024 * 1024;
 
+    /// <summary>For so long at least a submission with the same <c>Idempotency-Key</c> makes no job a second time. Default 1 day.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "365.00:00:00")]
+    public TimeSpan IdempotencyKeyLifetime { get; set; } = TimeSpan.FromDays(1);
+
     /// <summary>A queue should be empty this long after now: what <c>desiredWorkers</c> aims at. Default 1 minute.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan TargetDrainTime { get; set; } = TimeSpan.FromMinutes(1);

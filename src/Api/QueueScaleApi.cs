@@ -54,6 +54,7 @@ internal static class QueueScaleApi
         services.AddSingleton<FleetReader>();
         services.AddSingleton<Lanes>();
         services.AddSingleton<DueJobs>();
+        services.AddSingleton<ExpiredKeys>();
         services.AddSingleton<Deaths>();
         services.AddSingleton<Reconciliation>();
 
@@ -65,6 +66,7 @@ internal static class QueueScaleApi
         services.AddHostedService<DeadWorkerDuty>();
         services.AddHostedService<ReconcileDuty>();
         services.AddHostedService<FeedDuty>();
+        services.AddHostedService<ExpiredKeysDuty>();
         services.AddSingleton<DepthDuty>();
         services.AddHostedService(provider => provider.GetRequiredService<DepthDuty>());
         services.AddHostedService<BrokerDepthDuty>();

@@ -35,10 +35,22 @@ public sealed class QueueScaleClient : IDisposable
     /// <summary>Submits one job. When this returns, the job is durable.</summary>
     public Task<Job> SubmitAsync(SubmitJob job, CancellationToken cancellation = default) => PostAsync<Job>("v1/jobs", job, cancellation);
 
+    /// <summary>Submits one job, which may be repeated: the same key with the same job makes no second one, for a day at least.</summary>
+    /// <param name="job">The job.</param>
+    /// <param name="idempotencyKey">1 to 255 visible ASCII characters, such as a UUID.</param>
+    /// <param name="cancellation">Ends the call; the job may be there all the same.</param>
+    /// <exception cref="QueueScaleException">422: the key was used for another job.</exception>
+    public Task<Job> SubmitAsync(SubmitJob job, string idempotencyKey, CancellationToken cancellation = default) => PostAsync<Job>("v1/jobs", job, cancellation, idempotencyKey);
+
     /// <summary>Submits up to 10,000 jobs, all or nothing.</summary>
     /// <returns>Their ids, in the order given.</returns>
     public async Task<IReadOnlyList<Guid>> SubmitBatchAsync(IReadOnlyCollection<SubmitJob> jobs, CancellationToken cancellation = default) =>
         (await PostAsync<BatchAccepted>("v1/jobs/batch", jobs, cancellation)).Ids;
+
+    /// <summary>Submits up to 10,000 jobs, all or nothing, and may be repeated: the same key with the same jobs makes none a second time, for a day at least.</summary>
+    /// <returns>Their ids, in the order given.</returns>
+    public async Task<IReadOnlyList<Guid>> SubmitBatchAsync(IReadOnlyCollection<SubmitJob> jobs, string idempotencyKey, CancellationToken cancellation = default) =>
+        (await PostAsync<BatchAccepted>("v1/jobs/batch", jobs, cancellation, idempotencyKey)).Ids;
 
     /// <summary>Reads one job.</summary>
     public Task<Job> GetJobAsync(Guid id, CancellationToken cancellation = default) => GetAsync<Job>($"v1/jobs/{id}", cancellation);
@@ -93,10 +105,12 @@ public sealed class QueueScaleClient : IDisposable
 
     private Task<T> GetAsync<T>(string path, CancellationToken cancellation) => SendAsync<T>(new HttpRequestMessage(HttpMethod.Get, path), cancellation);
 
-    private Task<T> PostAsync<T>(string path, object? body, CancellationToken cancellation) =>
-        SendAsync<T>(
-            new HttpRequestMessage(HttpMethod.Post, path) { Content = body is null ? null : JsonContent.Create(body, body.GetType(), options: ClientJson.Options) },
-            cancellation);
+    private Task<T> PostAsync<T>(string path, object? body, CancellationToken cancellation, string? idempotencyKey = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = body is null ? null : JsonContent.Create(body, body.GetType(), options: ClientJson.Options) };
+        if (idempotencyKey is not null) request.Headers.Add("Idempotency-Key", idempotencyKey);
+        return SendAsync<T>(request, cancellation);
+    }
 
     private async Task<T> SendAsync<T>(HttpRequestMessage request, CancellationToken cancellation)
     {

@@ -34,3 +34,6 @@ public sealed class StoreOverloaded(string message) : Exception(message);
 
 /// <summary>PostgreSQL refuses this one item's data. Nothing of it was stored.</summary>
 public sealed class DataRefused(PostgresException error) : Exception(error.MessageText, error);
+
+/// <summary>An idempotency key comes again with another submission. Nothing of it was stored.</summary>
+public sealed class IdempotencyKeyReused(string key) : Exception($"The key '{key}' was used for something else.");

@@ -59,6 +59,19 @@ public sealed class LostAnswerTests(OwnServers servers) : IAsyncLifetime
         Assert.True(Assert.Single(await claiming).CancelRequested);
     }
 
+    [Fact]
+    public async Task A_submission_with_a_key_is_told_of_its_own_jobs()
+    {
+        await using var submissions = new Store.Submissions(database, jobs => woken.AddRange(jobs.Select(job => (job.Id, job.Dispatch))), TimeSpan.FromSeconds(20));
+        NewJob[] jobs = [NewJob(), NewJob()];
+        proxy.Switch(new ProxyMode.SwallowResponses());
+        var submitting = submissions.SubmitOnceAsync(jobs, new IdempotencyKey("lost answer", [1]));
+        await Waiting.UntilAsync(async () => await servers.All.Postgres.SqlAsync("select count(*) from idempotency_keys where key = 'lost answer'", PostgresServer.DefaultDatabase) == "1");
+        proxy.Switch(new ProxyMode.Pass());
+        Assert.Equal([JobState.Queued, JobState.Queued], (await submitting).Jobs!.Select(job => job.State));
+        Assert.Equal(jobs.Select(job => (job.Id, 0)).Order(), woken.Order());
+    }
+
     /// <summary>Nothing is answered until the job has moved, and the answer about that is lost.</summary>
     private async Task WithoutAnswerAsync(Guid job, Func<Task> write)
     {
@@ -71,11 +84,13 @@ public sealed class LostAnswerTests(OwnServers servers) : IAsyncLifetime
 
     private async Task<Guid> SubmittedAsync()
     {
-        var job = new NewJob { Id = Guid.CreateVersion7(), Tenant = 1, Type = "test", Queue = "default", Input = "{}", MaxAttempts = 3 };
+        var job = NewJob();
         await using var submissions = new Store.Submissions(database, _ => { }, TimeSpan.FromSeconds(5));
         await submissions.SubmitAsync([job]);
         return job.Id;
     }
+
+    private static NewJob NewJob() => new() { Id = Guid.CreateVersion7(), Tenant = 1, Type = "test", Queue = "default", Input = "{}", MaxAttempts = 3 };
 
     private async Task<Guid> ClaimedAsync()
     {

@@ -26,9 +26,9 @@ internal static class JobEndpoints
     {
         var jobs = routes.MapGroup("/v1").WithTags("Jobs");
         jobs.MapPost("/jobs", SubmitAsync).WithName("SubmitJob").WithSummary("Submits a job: 202 once it is durable.")
-            .Accepts<SubmitJob>("application/json").Produces<Job>(202).ProducesProblems(400, 413, 415, 422, 503);
+            .Accepts<SubmitJob>("application/json").TakesIdempotencyKey().Produces<Job>(202).ProducesProblems(400, 413, 415, 422, 503);
         jobs.MapPost("/jobs/batch", SubmitBatchAsync).WithName("SubmitBatch").WithSummary("Submits up to 10,000 jobs: all or none.")
-            .Accepts<SubmitJob[]>("application/json").Produces<BatchAccepted>(202).ProducesProblems(400, 413, 415, 422, 503);
+            .Accepts<SubmitJob[]>("application/json").TakesIdempotencyKey().Produces<BatchAccepted>(202).ProducesProblems(400, 413, 415, 422, 503);
         var reading = routes.MapGroup("/v1").WithTags("Jobs").AddEndpointFilter(StoreDeadline.ApplyAsync);
         reading.MapGet("/jobs", ListAsync).WithName("ListJobs").WithSummary("Lists jobs, the newest first.").TakesQuery(Filters).Produces<Page<Job>>().ProducesProblems(400, 503);
         reading.MapGet("/jobs/{id}", FindAsync).WithName("GetJob").WithSummary("Reads a job.").Produces<Job>().ProducesProblems(404, 503);
@@ -36,17 +36,47 @@ internal static class JobEndpoints
         reading.MapPost("/jobs/{id}/cancel", CancelAsync).WithName("CancelJob").WithSummary("Cancels a job that is not final yet.").Produces<Job>().ProducesProblems(404, 409, 503);
     }
 
-    private static async Task SubmitAsync(HttpContext context, SubmissionReader reader, Submissions submissions, DepthDuty depth, IOptions<ApiOptions> options)
+    private static async Task SubmitAsync(HttpContext context, SubmissionReader reader, Submissions submissions, JobReader stored, DepthDuty depth, IOptions<ApiOptions> options)
     {
         NewJob job;
+        IdempotencyKey? key;
         using (var body = await JsonBody.ReadAsync(context, options.Value.MaxInputBytes + Envelope))
         {
-            job = await reader.ReadAsync(body.RootElement, context.Tenant());
+            key = IdempotencyHeader.Read(context, body.Bytes);
+            job = await reader.ReadAsync(body.Json.RootElement, context.Tenant());
         }
 
-        var submitted = (await submissions.SubmitAsync([job]))[0];
+        var once = await StoreAsync(submissions, [job], key);
+        if (once.Earlier is [var earlier, ..])
+        {
+            await AnswerAgainAsync(context, await stored.FindAsync(earlier, context.Tenant(), context.RequestAborted) ?? throw NoJob($"{earlier}"));
+            return;
+        }
+
         ApiMetrics.Submitted.Add(1, new("queue", depth.Label(job.Queue)), new("type", job.Type));
-        await AnswerAsync(context, job, submitted);
+        await AnswerAsync(context, job, once.Jobs![0]);
+    }
+
+    private static async Task<SubmittedOnce> StoreAsync(Submissions submissions, IReadOnlyList<NewJob> jobs, IdempotencyKey? key)
+    {
+        try
+        {
+            return key is null ? new SubmittedOnce(await submissions.SubmitAsync(jobs), null) : await submissions.SubmitOnceAsync(jobs, key);
+        }
+        catch (IdempotencyKeyReused)
+        {
+            throw new Refusal(422, "idempotency-key-reused", "The idempotency key was used for something else.",
+                $"Nothing was stored. Another submission of yours carried the same {IdempotencyHeader.Name}; send this one with a new key, or the earlier one byte for byte.");
+        }
+    }
+
+    /// <summary>Tells the caller what has become of the job that it asks for once more.</summary>
+    private static Task AnswerAgainAsync(HttpContext context, Job job)
+    {
+        context.Response.StatusCode = StatusCodes.Status202Accepted;
+        context.Response.Headers.Location = job.Links.Self;
+        context.Response.Headers[IdempotencyHeader.Replayed] = "true";
+        return context.Response.WriteAsJsonAsync(job);
     }
 
     /// <summary>Tells the caller that its job is accepted.</summary>
@@ -78,24 +108,34 @@ internal static class JobEndpoints
     private static async Task SubmitBatchAsync(HttpContext context, SubmissionReader reader, Submissions submissions, DepthDuty depth, IOptions<ApiOptions> options)
     {
         IReadOnlyList<NewJob> jobs;
+        IdempotencyKey? key;
         using (var body = await JsonBody.ReadAsync(context, options.Value.MaxBatchBytes))
         {
-            if (body.RootElement.ValueKind != JsonValueKind.Array || body.RootElement.GetArrayLength() is 0 or > MaxBatch)
+            key = IdempotencyHeader.Read(context, body.Bytes);
+            var root = body.Json.RootElement;
+            if (root.ValueKind != JsonValueKind.Array || root.GetArrayLength() is 0 or > MaxBatch)
             {
                 throw Refusal.Invalid(InvalidFields.Of("", $"must be an array of 1 to {MaxBatch} submissions"));
             }
 
-            jobs = await reader.ReadBatchAsync(body.RootElement, context.Tenant());
+            jobs = await reader.ReadBatchAsync(root, context.Tenant());
         }
 
-        await submissions.SubmitAsync(jobs);
-        foreach (var alike in jobs.CountBy(job => (job.Queue, job.Type)))
+        var once = await StoreAsync(submissions, jobs, key);
+        if (once.Earlier is not null)
         {
-            ApiMetrics.Submitted.Add(alike.Value, new("queue", depth.Label(alike.Key.Queue)), new("type", alike.Key.Type));
+            context.Response.Headers[IdempotencyHeader.Replayed] = "true";
+        }
+        else
+        {
+            foreach (var alike in jobs.CountBy(job => (job.Queue, job.Type)))
+            {
+                ApiMetrics.Submitted.Add(alike.Value, new("queue", depth.Label(alike.Key.Queue)), new("type", alike.Key.Type));
+            }
         }
 
         context.Response.StatusCode = StatusCodes.Status202Accepted;
-        await context.Response.WriteAsJsonAsync(new BatchAccepted([.. jobs.Select(j => j.Id)]));
+        await context.Response.WriteAsJsonAsync(new BatchAccepted(once.Earlier ?? [.. jobs.Select(j => j.Id)]));
     }
 
     private static async Task<Job> FindAsync(string id, HttpContext context, JobReader jobs) =>

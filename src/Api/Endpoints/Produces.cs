@@ -16,6 +16,27 @@ internal static class Produces
         return route;
     }
 
+    /// <summary>Says that a submission may be marked, so that a repeat of it makes no job a second time.</summary>
+    public static RouteHandlerBuilder TakesIdempotencyKey(this RouteHandlerBuilder route) => route.AddOpenApiOperationTransformer((operation, _, _) =>
+    {
+        operation.Parameters =
+        [
+            .. operation.Parameters ?? [],
+            new OpenApiParameter
+            {
+                Name = IdempotencyHeader.Name, In = ParameterLocation.Header, Schema = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = 255 },
+                Description = "A word of the caller's for this submission, such as a UUID. The same key with the same body answers with the same job, marked Idempotent-Replayed: true; with another body 422. A key is known for a day at least (Api:IdempotencyKeyLifetime).",
+            },
+        ];
+        if (operation.Responses?["202"] is OpenApiResponse accepted)
+        {
+            accepted.Headers ??= new Dictionary<string, IOpenApiHeader>();
+            accepted.Headers[IdempotencyHeader.Replayed] = new OpenApiHeader { Description = "true where an earlier submission with the same key has made the job.", Schema = new OpenApiSchema { Type = JsonSchemaType.Boolean } };
+        }
+
+        return Task.CompletedTask;
+    });
+
     /// <summary>Names query parameters that the endpoint reads by itself, so that it can tell all that is wrong with them.</summary>
     public static RouteHandlerBuilder TakesQuery(this RouteHandlerBuilder route, params string[] names) => route.AddOpenApiOperationTransformer((operation, _, _) =>
     {

@@ -5,14 +5,16 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace QueueScale.Api;
 
-/// <summary>Reads a request's body as JSON, strictly.</summary>
-internal static class JsonBody
+/// <summary>A request's body, read as JSON, strictly.</summary>
+/// <param name="Bytes">As it came.</param>
+/// <param name="Json">What it says.</param>
+internal sealed record JsonBody(byte[] Bytes, JsonDocument Json) : IDisposable
 {
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 64, AllowDuplicateProperties = false };
 
     /// <param name="context">The request.</param>
     /// <param name="limit">The most bytes to read.</param>
-    public static async Task<JsonDocument> ReadAsync(HttpContext context, int limit)
+    public static async Task<JsonBody> ReadAsync(HttpContext context, int limit)
     {
         if (!context.Request.HasJsonContentType())
         {
@@ -37,7 +39,7 @@ internal static class JsonBody
 
         try
         {
-            return JsonDocument.Parse(bytes, Strict);
+            return new JsonBody(bytes, JsonDocument.Parse(bytes, Strict));
         }
         catch (JsonException error)
         {
@@ -48,6 +50,8 @@ internal static class JsonBody
             throw Refusal.Unreadable("The body is no JSON: the name of a member holds half of a surrogate pair."); // found when names are compared for duplicates
         }
     }
+
+    public void Dispose() => Json.Dispose();
 
     private static async Task<byte[]> ReadAllAsync(HttpContext context, int limit)
     {

@@ -1,0 +1,92 @@
+namespace QueueScale.Tests;
+
+[Collection(OneApi.Name)]
+public sealed class IdempotencyKeyTests(RunningApi api)
+{
+    private const string Job = $$"""{"type": "{{RunningApi.Any}}", "input": {"n": 1}, "tags": ["once"]}""";
+
+    [Fact]
+    public async Task The_same_key_and_body_answer_with_the_same_job_as_it_is_now()
+    {
+        var key = Guid.NewGuid().ToString();
+        var first = await SubmitAsync("v1/jobs", Job, key);
+        Assert.Equal((202, false), (first.Status, IsReplay(first)));
+        await api.Stage.ExecuteAsync($"update jobs set state = 7, finished_at = clock_timestamp() where id = '{first.JobId}'; select queuescale_recount()");
+        var rows = await api.RowsAsync();
+        var again = await SubmitAsync("v1/jobs", Job, key);
+        Assert.Equal((202, true, first.JobId, "cancelled"), (again.Status, IsReplay(again), again.JobId, again.Json.GetProperty("state").GetString()));
+        Assert.Equal(first.Headers.Location, again.Headers.Location);
+        Assert.Equal(rows, await api.RowsAsync());
+    }
+
+    [Fact]
+    public async Task Quoted_as_in_the_draft_and_bare_it_is_the_same_key()
+    {
+        var key = Guid.NewGuid().ToString();
+        var first = await SubmitAsync("v1/jobs", Job, $"\"{key}\"");
+        Assert.Equal(first.JobId, (await SubmitAsync("v1/jobs", Job, key)).JobId);
+    }
+
+    [Fact]
+    public async Task Another_body_with_the_key_is_refused()
+    {
+        var key = Guid.NewGuid().ToString();
+        await SubmitAsync("v1/jobs", Job, key);
+        var refused = await api.RefusesAsync(() => SubmitAsync("v1/jobs", Job.Replace('1', '2'), key), 422);
+        Assert.Contains("Idempotency-Key", refused.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        await api.RefusesAsync(() => SubmitAsync("v1/jobs/batch", $"[{Job}]", key), 422);
+    }
+
+    [Fact]
+    public async Task A_batch_is_made_once()
+    {
+        var key = Guid.NewGuid().ToString();
+        var body = $"[{Job}, {Job}, {Job}]";
+        var first = await SubmitAsync("v1/jobs/batch", body, key);
+        var again = await SubmitAsync("v1/jobs/batch", body, key);
+        Assert.Equal((202, false, true), (again.Status, IsReplay(first), IsReplay(again)));
+        Assert.Equal(first.Body, again.Body);
+    }
+
+    [Fact]
+    public async Task A_refused_submission_does_not_use_its_key_up()
+    {
+        var key = Guid.NewGuid().ToString();
+        await api.RefusesAsync(() => SubmitAsync("v1/jobs", """{"type": "no.such"}""", key), 422, "/type");
+        Assert.Equal(202, (await SubmitAsync("v1/jobs", Job, key)).Status);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("\"\"")]
+    [InlineData("two words")]
+    [InlineData("one", "two")]
+    public async Task What_is_no_key_is_refused(params string[] keys) => await api.RefusesAsync(() => SubmitAsync("v1/jobs", Job, keys), 400);
+
+    [Fact]
+    public async Task A_key_has_255_characters_at_most()
+    {
+        Assert.Equal(202, (await SubmitAsync("v1/jobs", Job, Long(255))).Status);
+        await api.RefusesAsync(() => SubmitAsync("v1/jobs", Job, Long(256)), 400);
+
+        static string Long(int length) => Guid.NewGuid().ToString().PadRight(length, 'x');
+    }
+
+    [Fact]
+    public async Task The_typed_client_sends_it()
+    {
+        var client = api.Stage.Client(api.Process);
+        var (job, key) = (new SubmitJob { Type = RunningApi.Any }, Guid.NewGuid().ToString());
+        Assert.Equal((await client.SubmitAsync(job, key)).Id, (await client.SubmitAsync(job, key)).Id);
+        Assert.Equal(await client.SubmitBatchAsync([job, job], key + "b"), await client.SubmitBatchAsync([job, job], key + "b"));
+    }
+
+    private static bool IsReplay(Answer answer) => answer.Headers.TryGetValues("Idempotent-Replayed", out var values) && values.Single() == "true";
+
+    private async Task<Answer> SubmitAsync(string path, string body, params string[] keys)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative)) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        request.Headers.TryAddWithoutValidation("Idempotency-Key", keys);
+        return await api.SendAsync(request);
+    }
+}
