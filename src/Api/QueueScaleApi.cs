@@ -55,6 +55,7 @@ internal static class QueueScaleApi
         services.AddSingleton<Lanes>();
         services.AddSingleton<DueJobs>();
         services.AddSingleton<ExpiredKeys>();
+        services.AddSingleton<PastWorkers>();
         services.AddSingleton<Deaths>();
         services.AddSingleton<Reconciliation>();
 
@@ -66,7 +67,7 @@ internal static class QueueScaleApi
         services.AddHostedService<DeadWorkerDuty>();
         services.AddHostedService<ReconcileDuty>();
         services.AddHostedService<FeedDuty>();
-        services.AddHostedService<ExpiredKeysDuty>();
+        services.AddHostedService<ForgetDuty>();
         services.AddSingleton<DepthDuty>();
         services.AddHostedService(provider => provider.GetRequiredService<DepthDuty>());
         services.AddHostedService<BrokerDepthDuty>();

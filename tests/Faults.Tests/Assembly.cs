@@ -1,4 +1,1 @@
-using QueueScale.Faults.Tests;
-
-[assembly: AssemblyFixture(typeof(OwnServers))]
 [assembly: CollectionBehavior(DisableTestParallelization = true)]

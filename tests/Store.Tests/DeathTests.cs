@@ -47,6 +47,24 @@ public sealed class DeathTests(Stage stage) : IClassFixture<Stage>, IAsyncLifeti
     }
 
     [Fact]
+    public async Task Workers_that_are_long_gone_are_forgotten_but_for_the_last_of_each_queue()
+    {
+        await using var steps = new Steps(stage);
+        foreach (var name in (string[])["long ago", "a while ago", "lately", "living"])
+        {
+            steps.RegisterWorker(name).Dispose();
+        }
+
+        await stage.ExecuteAsync("""
+            update workers set started_at = started_at - '90 days'::interval, dead_at = clock_timestamp() - '60 days'::interval where name in ('long ago', 'a while ago');
+            update workers set queues = array['seldom', 'default'], started_at = started_at + '1 day'::interval where name = 'a while ago';
+            update workers set dead_at = clock_timestamp() - '10 days'::interval where name = 'lately'
+            """);
+        Assert.Equal(1, await new PastWorkers(steps.Database).ForgetAsync(TimeSpan.FromDays(30), default));
+        Assert.Equal(["a while ago", "lately", "living"], await stage.QueryAsync<string>("select name from workers order by name"));
+    }
+
+    [Fact]
     public async Task A_worker_without_a_lock_is_dead_only_after_its_lease()
     {
         await using var steps = new Steps(stage);

@@ -81,7 +81,7 @@ public sealed partial class AlertTests(Live live) : IClassFixture<Live>
             .Except(["http_server_request_duration_seconds_count{http_route=~\"/v1/.*\",http_response_status_code=~\"5..\"}"]).ToArray(); // nothing has gone wrong here
         Assert.True(selectors.Length > 15, string.Join(' ', selectors));
         var silent = new List<string>();
-        foreach (var selector in selectors.Append("queuescale_worker_slots - on (job, instance) group_left () sum by (job, instance) (queuescale_worker_busy)"))
+        foreach (var selector in selectors.Append("queuescale_worker_slots - on (namespace, job, instance) group_left () sum by (namespace, job, instance) (queuescale_worker_busy)"))
         {
             if ((await live.Prometheus.QueryAsync(selector)).Count == 0)
             {

@@ -60,7 +60,7 @@ internal static class Strikes
             await Task.Delay(100);
             s.Ground.Workers.ForEach(w => w.Signal(Signal.Terminate));
         }),
-        new("F3", "freeze of a worker within its lease", "worker", s => FreezeAsync(s.AnyWorker, Ground.Lease * 0.4)),
+        new("F3", "freeze of a worker within its lease", "worker", s => FreezeAsync(s.AnyWorker, Ground.Lease * 0.4)) { LongLaneOnly = true },
         new("F3", "freeze of a worker past its lease", "worker", s => FreezeAsync(s.AnyWorker, Ground.Lease * 1.5)) { HandOverBound = AfterCut },
         new("F4", "kill -9 of an API", "api", s => Done(() => s.AnyApi.Signal(Signal.Kill))),
         new("F4", "SIGTERM to an API", "api", s => Done(() => s.AnyApi.Signal(Signal.Terminate))),
@@ -69,7 +69,7 @@ internal static class Strikes
         {
             await s.Ground.Broker.StopAsync();
             await s.Ground.Broker.StartAsync();
-        }),
+        }) { LongLaneOnly = true },
         new("F5", "kill -9 of the broker", "rabbitmq", async s =>
         {
             await s.Ground.Broker.KillAsync();
@@ -113,7 +113,7 @@ internal static class Strikes
                 await Task.Delay(TimeSpan.FromSeconds(4));
             }
         }),
-        Road("connections cut after some bytes", "APIs to PostgreSQL", g => g.ApisToPostgres, s => new ProxyMode.ResetAfter(s.Chance.Next(20_000), Direction.ToTarget)),
+        Road("connections cut after some bytes", "APIs to PostgreSQL", g => g.ApisToPostgres, s => new ProxyMode.ResetAfter(s.Chance.Next(20_000), Direction.ToTarget)) with { LongLaneOnly = true },
         Road("connections cut after some bytes", "workers to PostgreSQL", g => g.WorkersToPostgres, s => new ProxyMode.ResetAfter(s.Chance.Next(20_000))),
         Road("answers swallowed", "APIs to PostgreSQL", g => g.ApisToPostgres, _ => new ProxyMode.SwallowResponses()),
         Road("answers swallowed", "workers to PostgreSQL", g => g.WorkersToPostgres, _ => new ProxyMode.SwallowResponses()),

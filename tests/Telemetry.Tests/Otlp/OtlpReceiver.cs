@@ -1,8 +1,11 @@
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 
 namespace QueueScale.Tests;
@@ -44,9 +47,19 @@ public sealed record SpanEvent(string Name, IReadOnlyDictionary<string, string> 
 /// <summary>A line of a log as a collector gets it.</summary>
 public sealed record LogLine(string Service, string Text, string TraceId, string SpanId, IReadOnlyList<KeyValuePair<string, string>> Attributes);
 
-/// <summary>A collector within the test: takes OTLP by http/protobuf and keeps everything.</summary>
+/// <summary>A collector within the test: takes OTLP by http/protobuf and by gRPC, and keeps everything.</summary>
 public sealed class OtlpReceiver : IAsyncDisposable
 {
+    /// <summary>Before each message of gRPC: whether it is compressed, and its length.</summary>
+    private const int GrpcHead = 5;
+
+    private static readonly Dictionary<string, string> GrpcServices = new()
+    {
+        ["opentelemetry.proto.collector.trace.v1.TraceService"] = "traces",
+        ["opentelemetry.proto.collector.metrics.v1.MetricsService"] = "metrics",
+        ["opentelemetry.proto.collector.logs.v1.LogsService"] = "logs",
+    };
+
     private readonly WebApplication app;
     private readonly ConcurrentQueue<Span> spans = new();
     private readonly ConcurrentQueue<LogLine> logs = new();
@@ -69,9 +82,13 @@ public sealed class OtlpReceiver : IAsyncDisposable
     public IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Services => services;
 
     /// <summary>Variables that make a process send here, and soon.</summary>
-    public (string Key, string? Value)[] Settings =>
+    public (string Key, string? Value)[] Settings => [("OTEL_EXPORTER_OTLP_ENDPOINT", app.Urls.First()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), .. Soon];
+
+    /// <summary>The same, by the protocol that is taken where none is named.</summary>
+    public (string Key, string? Value)[] GrpcSettings => [("OTEL_EXPORTER_OTLP_ENDPOINT", app.Urls.Last()), .. Soon];
+
+    private static (string Key, string? Value)[] Soon =>
     [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", app.Urls.Single()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
         ("OTEL_BSP_SCHEDULE_DELAY", "100"), ("OTEL_BLRP_SCHEDULE_DELAY", "100"), ("OTEL_METRIC_EXPORT_INTERVAL", "500"),
     ];
 
@@ -79,21 +96,26 @@ public sealed class OtlpReceiver : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, 0, http => http.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, 0, grpc => grpc.Protocols = HttpProtocols.Http2);
+        });
         var app = builder.Build();
         var receiver = new OtlpReceiver(app);
-        app.Map("/v1/{signal}", receiver.TakeAsync);
+        app.Map("/v1/{signal}", context => receiver.TakeAsync(context, receiver.ReadHttpAsync));
+        app.Map("/{service}/Export", context => receiver.TakeAsync(context, receiver.ReadGrpcAsync));
         await app.StartAsync();
         return receiver;
     }
 
     public ValueTask DisposeAsync() => app.DisposeAsync();
 
-    private async Task TakeAsync(HttpContext context)
+    private async Task TakeAsync(HttpContext context, Func<HttpContext, Task> read)
     {
         try
         {
-            await ReadAsync(context);
+            await read(context);
         }
         catch (Exception error)
         {
@@ -102,12 +124,34 @@ public sealed class OtlpReceiver : IAsyncDisposable
         }
     }
 
-    private async Task ReadAsync(HttpContext context)
+    private async Task ReadHttpAsync(HttpContext context)
     {
         Assert.Equal("application/x-protobuf", context.Request.ContentType);
+        Read((string)context.Request.RouteValues["signal"]!, await BodyAsync(context));
+        context.Response.ContentType = "application/x-protobuf";
+    }
+
+    private async Task ReadGrpcAsync(HttpContext context)
+    {
+        Assert.Equal("application/grpc", context.Request.ContentType);
+        var body = await BodyAsync(context);
+        Assert.Equal((0, body.Length - GrpcHead), (body[0], BinaryPrimitives.ReadInt32BigEndian(body.AsSpan(1))));
+        Read(GrpcServices[(string)context.Request.RouteValues["service"]!], body[GrpcHead..]);
+        context.Response.ContentType = "application/grpc";
+        await context.Response.Body.WriteAsync(new byte[GrpcHead]);
+        context.Response.AppendTrailer("grpc-status", "0");
+    }
+
+    private static async Task<byte[]> BodyAsync(HttpContext context)
+    {
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-        foreach (var sent in new Proto(body.ToArray()).All(1))
+        return body.ToArray();
+    }
+
+    private void Read(string signal, byte[] message)
+    {
+        foreach (var sent in new Proto(message).All(1))
         {
             var resource = Attributes(sent.One(1), 1);
             var service = resource["service.name"];
@@ -116,12 +160,10 @@ public sealed class OtlpReceiver : IAsyncDisposable
             {
                 foreach (var item in scope.All(2))
                 {
-                    Keep((string)context.Request.RouteValues["signal"]!, service, scope.One(1).Text(1), item);
+                    Keep(signal, service, scope.One(1).Text(1), item);
                 }
             }
         }
-
-        context.Response.ContentType = "application/x-protobuf";
     }
 
     private void Keep(string signal, string service, string source, Proto item)

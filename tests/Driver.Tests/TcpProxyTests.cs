@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 
-namespace QueueScale.Faults.Tests;
+namespace QueueScale.Driver.Tests;
 
 public sealed class TcpProxyTests : IAsyncDisposable
 {

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace QueueScale.Faults.Tests;
+namespace QueueScale.Driver.Tests;
 
 /// <summary>Sends back what it receives, and counts it.</summary>
 internal sealed class EchoServer : IDisposable

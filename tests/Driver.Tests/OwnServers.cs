@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace QueueScale.Faults.Tests;
+namespace QueueScale.Driver.Tests;
 
 /// <summary>Servers that nobody else uses, to be broken, and the programs to break them with.</summary>
 public sealed class OwnServers : IAsyncLifetime
@@ -13,7 +13,7 @@ public sealed class OwnServers : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _taken = await TestServers.StartAsync(RunFolder.OfCheckout.Below("tests-faults"));
+        _taken = await TestServers.StartAsync(RunFolder.OfCheckout.Below("tests-driver"));
         await FaultPrograms.EnsureAsync(Folder);
     }
 

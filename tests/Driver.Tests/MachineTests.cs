@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Npgsql;
 
-namespace QueueScale.Faults.Tests;
+namespace QueueScale.Driver.Tests;
 
 /// <summary>The tools that change the ground on which a process stands.</summary>
 public sealed class MachineTests(OwnServers servers) : IAsyncDisposable

@@ -2,7 +2,7 @@ using System.Net;
 using System.Text;
 using Npgsql;
 
-namespace QueueScale.Faults.Tests;
+namespace QueueScale.Driver.Tests;
 
 public sealed class ServerTests(OwnServers servers) : IAsyncDisposable
 {

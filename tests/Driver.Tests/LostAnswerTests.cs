@@ -2,7 +2,7 @@ using Npgsql;
 using QueueScale.Contracts;
 using QueueScale.Store;
 
-namespace QueueScale.Faults.Tests;
+namespace QueueScale.Driver.Tests;
 
 /// <summary>Statements that PostgreSQL has done and whose answer nobody got.</summary>
 public sealed class LostAnswerTests(OwnServers servers) : IAsyncLifetime

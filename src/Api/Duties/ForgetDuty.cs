@@ -1,0 +1,28 @@
+using Microsoft.Extensions.Options;
+using QueueScale.Hosting;
+using QueueScale.Store;
+
+namespace QueueScale.Api;
+
+/// <summary>Forgets what nobody needs any more: old idempotency keys, and workers that are long gone.</summary>
+internal sealed class ForgetDuty(ExpiredKeys keys, PastWorkers workers, IOptions<ApiOptions> options, TimeProvider clock, ILogger<ForgetDuty> logger) : DutyLoop(TimeSpan.FromMinutes(1), clock, logger)
+{
+    private static readonly TimeSpan WorkersKnownFor = TimeSpan.FromDays(30);
+
+    public override async Task<int> RunOnceAsync(CancellationToken cancellation) =>
+        await AllAsync(() => keys.ForgetAsync(options.Value.IdempotencyKeyLifetime, cancellation), ExpiredKeys.PageSize)
+        + await AllAsync(() => workers.ForgetAsync(WorkersKnownFor, cancellation), PastWorkers.PageSize);
+
+    private static async Task<int> AllAsync(Func<Task<int>> forget, int page)
+    {
+        for (var total = 0; ;)
+        {
+            var forgotten = await forget();
+            total += forgotten;
+            if (forgotten < page)
+            {
+                return total;
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+using QueueScale.Driver.Tests;
+
+[assembly: AssemblyFixture(typeof(OwnServers))]
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
