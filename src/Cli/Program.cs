@@ -21,6 +21,7 @@ return await CommandLine.RunAsync(
         QueuesCommand.Create(),
         WorkersCommand.Create(),
         TopCommand.Create(),
+        SimulateCommand.Create(),
         TestCommand.Create(),
         BenchCommand.Create(),
         FaultsCommand.Create(),

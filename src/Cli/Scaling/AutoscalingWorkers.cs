@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using QueueScale.Client;
+using QueueScale.Contracts;
 using QueueScale.Local;
 
 namespace QueueScale.Cli.Scaling;
@@ -8,9 +9,6 @@ namespace QueueScale.Cli.Scaling;
 /// <summary>Local workers, scaled as a ScaledObject says, by what the API answers about the queue: the development stand-in for KEDA.</summary>
 internal sealed class AutoscalingWorkers
 {
-    /// <summary>Kubernetes looks this often, whatever KEDA's own interval is.</summary>
-    private static readonly TimeSpan LongestInterval = TimeSpan.FromSeconds(15);
-
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     private readonly LocalSystem system;
@@ -25,7 +23,7 @@ internal sealed class AutoscalingWorkers
     {
         (this.system, this.client, this.scaled, this.tell) = (system, client, scaled, tell);
         autoscaler = new(scaled, TimeProvider.System);
-        group = new(scaled.Queue, [scaled.Queue], scaled.ValueLocation == "backlog" ? (int)scaled.TargetValue : null); // one worker for as many jobs as it has slots
+        group = new(scaled.Queue, [scaled.Queue], scaled.Slots);
         replicas = scaled.MinReplicas;
     }
 
@@ -33,7 +31,7 @@ internal sealed class AutoscalingWorkers
     public async Task RunAsync(CancellationToken stop)
     {
         await system.ScaleAsync(group, replicas, tell, stop);
-        using var timer = new PeriodicTimer(scaled.PollingInterval < LongestInterval ? scaled.PollingInterval : LongestInterval);
+        using var timer = new PeriodicTimer(autoscaler.Interval);
         while (await timer.WaitForNextTickAsync(stop))
         {
             var metric = await MetricAsync(stop);
@@ -49,6 +47,12 @@ internal sealed class AutoscalingWorkers
         }
     }
 
+    /// <summary>The member that counts.</summary>
+    public static double ValueOf(ScaledObject scaled, QueueScaleInfo scale) =>
+        JsonSerializer.SerializeToElement(scale, JsonSerializerOptions.Web).TryGetProperty(scaled.ValueLocation, out var value) && value.ValueKind == JsonValueKind.Number
+            ? value.GetDouble()
+            : throw new LocalProblem($"A queue's scale has no number '{scaled.ValueLocation}'.");
+
     /// <returns>Null where the API does not answer: unknown is not zero.</returns>
     private async Task<double?> MetricAsync(CancellationToken stop)
     {
@@ -56,8 +60,7 @@ internal sealed class AutoscalingWorkers
         limit.CancelAfter(Patience);
         try
         {
-            var answer = JsonSerializer.SerializeToElement(await client.GetScaleAsync(scaled.Queue, limit.Token), JsonSerializerOptions.Web);
-            return answer.TryGetProperty(scaled.ValueLocation, out var value) ? value.GetDouble() : throw new LocalProblem($"A queue's scale has no member '{scaled.ValueLocation}'.");
+            return ValueOf(scaled, await client.GetScaleAsync(scaled.Queue, limit.Token));
         }
         catch (Exception error) when (error is HttpRequestException or QueueScaleException or OperationCanceledException && !stop.IsCancellationRequested)
         {

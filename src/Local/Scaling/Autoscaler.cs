@@ -7,10 +7,16 @@ public sealed class Autoscaler(ScaledObject scaled, TimeProvider clock)
     /// <summary>A metric this close to the target changes nothing.</summary>
     private const double Tolerance = 0.1;
 
+    /// <summary>Kubernetes looks this often, whatever KEDA's own interval is.</summary>
+    private static readonly TimeSpan LongestInterval = TimeSpan.FromSeconds(15);
+
     private readonly List<(long At, int Replicas)> recommendations = [];
     private readonly List<(long At, int Change)> events = [];
     private long? idleSince;
     private int failures;
+
+    /// <summary>How often it is to be asked.</summary>
+    public TimeSpan Interval { get; } = scaled.PollingInterval < LongestInterval ? scaled.PollingInterval : LongestInterval;
 
     /// <summary>Decides once; to be called each time that the metric was asked for, and followed.</summary>
     /// <param name="current">How many workers there are meant to be now.</param>

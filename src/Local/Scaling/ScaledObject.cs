@@ -43,6 +43,9 @@ public sealed record ScaledObject
 
     public required ScalingRules ScaleDown { get; init; }
 
+    /// <summary>Runs at once in one worker, as far as it tells: one worker is meant for as many jobs as it has slots. Null where it does not count jobs.</summary>
+    public int? Slots => ValueLocation == "backlog" ? (int)TargetValue : null;
+
     /// <summary>Reads a file.</summary>
     /// <exception cref="LocalProblem">It holds none, or one that this stand-in cannot follow.</exception>
     public static ScaledObject Read(string file)
@@ -76,7 +79,7 @@ public sealed record ScaledObject
             ActivationTargetValue = Number(trigger.GetValueOrDefault("activationTargetValue", "0")),
             MinReplicas = spec.MinReplicaCount,
             MaxReplicas = spec.MaxReplicaCount,
-            PollingInterval = TimeSpan.FromSeconds(spec.PollingInterval),
+            PollingInterval = spec.PollingInterval > 0 ? TimeSpan.FromSeconds(spec.PollingInterval) : throw new FormatException("pollingInterval must be at least 1."),
             CooldownPeriod = TimeSpan.FromSeconds(spec.CooldownPeriod),
             FailureThreshold = spec.Fallback?.FailureThreshold,
             FallbackReplicas = spec.Fallback?.Replicas ?? 0,
