@@ -162,6 +162,24 @@ public sealed class RuleTests
         play.Submit(4).Claim().Do(1, 2).Cut().Claim().Do(2, 3, 4).Succeed(4));
 
     [Fact]
+    public void C6_two_jobs_answered_under_one_key() => Breaks("C6", "answered with 2 jobs", play =>
+    {
+        play.Submit(4, token: "once").Finish();
+        play.Submit(4, token: "once").Finish();
+    });
+
+    [Fact]
+    public void A_repeat_under_the_same_key_that_is_answered_with_the_same_job_breaks_nothing()
+    {
+        var play = new Play();
+        var job = play.Submit(4, Phase.Info, "once").Finish();
+        play.Call(Operation.Submit, Phase.Ok, answered: job.Id, token: "once", steps: 4);
+        play.Call(Operation.Submit, Phase.Ok, answered: job.Id, token: "once", steps: 4);
+        Assert.True(play.Judged().Passed, play.Judged().Report());
+        Assert.Equal(1, play.Judged().Figures.Attempted);
+    }
+
+    [Fact]
     public void C5_a_step_that_never_happened() => Breaks("C5", "never happened: 3", play => play.Submit(4).Claim().Do(1, 2, 4).Succeed(4));
 
     [Fact]

@@ -11,6 +11,7 @@ public static class Judge
         ("C3", FencedEpochs.Check),
         ("C4", CheckpointsStay.Check),
         ("C5", EveryStepDone.Check),
+        ("C6", SameKeySameJob.Check),
         ("C7", NothingTooEarly.Check),
         ("C10", DepthIsTrue.Check),
         ("C10", ReadinessAgrees.Check),

@@ -24,8 +24,11 @@ internal sealed class Evidence
 
     public IReadOnlyCollection<JobTrail> Trails => trails.Values;
 
+    /// <summary>What the clients have submitted, repeats under the same idempotency key among it.</summary>
+    public IReadOnlyList<Call> Submissions => submissions;
+
     /// <summary>How many jobs the clients have tried to submit.</summary>
-    public int Attempted => submissions.Count;
+    public int Attempted => submissions.Select(call => (object?)call.Token ?? call).Distinct().Count();
 
     /// <summary>Jobs whose submission was answered with yes.</summary>
     public IEnumerable<JobTrail> Acked => Trails.Where(trail => trail.Submission is { Outcome: Phase.Ok });

@@ -234,7 +234,7 @@ internal sealed class Campaign(Ground ground, int seed, int backlog, Tell tell)
     /// <summary>Each job belongs to the last fault that had begun when it was submitted.</summary>
     private IEnumerable<FaultRow> RowsOf(History history, Verdict verdict)
     {
-        var submitted = history.Client.Where(e => e is { Operation: Operation.Submit, Phase: Phase.Invoke }).ToDictionary(e => e.Token!, e => KindAt(e.At));
+        var submitted = history.Client.Where(e => e is { Operation: Operation.Submit, Phase: Phase.Invoke }).DistinctBy(e => e.Token).ToDictionary(e => e.Token!, e => KindAt(e.At));
         var jobKinds = history.Jobs.ToDictionary(job => job.Id, job => job.Tags.Select(tag => submitted.GetValueOrDefault(tag)).FirstOrDefault(kind => kind is not null) ?? "");
         var callKinds = history.Client.Where(e => e.Phase == Phase.Invoke)
             .ToDictionary(e => e.Call, e => e.Token is { } token ? submitted[token] : jobKinds.GetValueOrDefault(e.Job ?? Guid.Empty, ""));

@@ -14,11 +14,14 @@ namespace QueueScale.Faults;
 /// <param name="Make">Makes the submission.</param>
 /// <param name="Steps">The steps that its handler notes in the ledger.</param>
 /// <param name="CancelWithin">It is cancelled within this time, by chance.</param>
-internal sealed record Kind(string Name, double PerSecond, Func<SubmitJob> Make, int? Steps = null, TimeSpan? CancelWithin = null);
+/// <param name="Insists">It is sent twice at once under an idempotency key, and again until it is answered.</param>
+internal sealed record Kind(string Name, double PerSecond, Func<SubmitJob> Make, int? Steps = null, TimeSpan? CancelWithin = null, bool Insists = false);
 
-/// <summary>Clients that submit at a steady rate, whatever happens, and write down what they were told. Nothing is sent twice.</summary>
+/// <summary>Clients that submit at a steady rate, whatever happens, and write down what they were told. Nothing is sent twice, but for what insists.</summary>
 internal sealed class Load : IAsyncDisposable
 {
+    private const int MostTries = 20;
+
     private readonly ConcurrentQueue<ClientEvent> events = [];
     private readonly CancellationTokenSource stop = new();
     private HttpClient[] clients = [];
@@ -84,16 +87,41 @@ internal sealed class Load : IAsyncDisposable
     /// <summary>Submits one job and says what became of it.</summary>
     public async Task<Guid?> SubmitOneAsync(Kind kind)
     {
-        var call = Interlocked.Increment(ref lastCall);
-        var token = $"call-{call}";
+        var token = $"call-{Interlocked.Increment(ref lastCall)}";
         var body = JsonSerializer.Serialize(kind.Make() with { Tags = [token, kind.Name] }, JobJson.Options);
+        if (!kind.Insists)
+        {
+            return await TryAsync(kind, token, body, null);
+        }
+
+        for (var tries = 1; tries <= MostTries; tries++)
+        {
+            if ((await Task.WhenAll(TryAsync(kind, token, body, token), TryAsync(kind, token, body, token))).FirstOrDefault(id => id is not null) is { } id)
+            {
+                return id;
+            }
+
+            await Task.Delay(500);
+        }
+
+        return null;
+    }
+
+    private async Task<Guid?> TryAsync(Kind kind, string token, string body, string? key)
+    {
+        var call = Interlocked.Increment(ref lastCall);
         Note(new ClientEvent { Call = call, Phase = Phase.Invoke, Operation = Operation.Submit, At = DateTime.UtcNow, Token = token, Steps = kind.Steps });
         Interlocked.Increment(ref submitting);
         var began = TimeProvider.System.GetTimestamp();
         try
         {
-            using var content = new StringContent(body, Encoding.UTF8, "application/json");
-            using var answer = await Client().PostAsync("v1/jobs", content);
+            using var request = new HttpRequestMessage(HttpMethod.Post, "v1/jobs") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+            if (key is not null)
+            {
+                request.Headers.Add("Idempotency-Key", key);
+            }
+
+            using var answer = await Client().SendAsync(request);
             var text = await answer.Content.ReadAsStringAsync();
             var answered = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
             var id = answer.StatusCode == HttpStatusCode.Accepted ? JsonElement.Parse(text).GetProperty("id").GetGuid() : (Guid?)null;

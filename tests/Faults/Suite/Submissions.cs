@@ -23,6 +23,7 @@ internal static class Submissions
         Steps(ledger, 24),
         Steps(ledger, 2, cancelWithin: TimeSpan.FromSeconds(3)),
         new("noop", 10, () => Of("probe.noop")),
+        new("once", 2, () => Of("probe.noop"), Insists: true),
         new("delayed", 3, () => Of("probe.noop") with { Delay = "PT3S" }),
         new("failing", 2, () => Of("probe.fail", new { times = 1 })),
         new("failed", 0.5, () => Of("probe.fail", new { times = 9 }) with { MaxAttempts = 2 }),
