@@ -63,13 +63,15 @@ public sealed class LostAnswerTests(OwnServers servers) : IAsyncLifetime
     public async Task A_submission_with_a_key_is_told_of_its_own_jobs()
     {
         await using var submissions = new Store.Submissions(database, jobs => woken.AddRange(jobs.Select(job => (job.Id, job.Dispatch))), TimeSpan.FromSeconds(20));
+        var first = NewJob();
+        await submissions.SubmitOnceAsync([first], new IdempotencyKey("first", [1])); // a connection is there, with the statement prepared
         NewJob[] jobs = [NewJob(), NewJob()];
         proxy.Switch(new ProxyMode.SwallowResponses());
         var submitting = submissions.SubmitOnceAsync(jobs, new IdempotencyKey("lost answer", [1]));
         await Waiting.UntilAsync(async () => await servers.All.Postgres.SqlAsync("select count(*) from idempotency_keys where key = 'lost answer'", PostgresServer.DefaultDatabase) == "1");
         proxy.Switch(new ProxyMode.Pass());
         Assert.Equal([JobState.Queued, JobState.Queued], (await submitting).Jobs!.Select(job => job.State));
-        Assert.Equal(jobs.Select(job => (job.Id, 0)).Order(), woken.Order());
+        Assert.Equal(jobs.Prepend(first).Select(job => (job.Id, 0)).Order(), woken.Order());
     }
 
     /// <summary>Nothing is answered until the job has moved, and the answer about that is lost.</summary>

@@ -102,11 +102,11 @@ public sealed class TopView : IAsyncDisposable
 
     private static string? Text(JsonElement row, string member) => row.GetProperty(member).GetString();
 
-    private static async Task UntilAsync(Func<Task<bool>> condition)
+    private static async Task UntilAsync(Func<Task<bool>> condition, Func<string>? otherwise = null)
     {
         for (var clock = Stopwatch.StartNew(); !await condition(); await Task.Delay(50))
         {
-            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60));
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60), otherwise?.Invoke());
         }
     }
 
@@ -135,7 +135,7 @@ public sealed class TopView : IAsyncDisposable
         {
             await script.StandardInput.WriteAsync(key);
             await script.StandardInput.FlushAsync();
-            await script.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
+            await UntilAsync(() => Task.FromResult(script.HasExited), () => $"It has not ended. What it shows: {Shown()[^Math.Min(2000, Shown().Length)..]}\nWhat runs: {string.Join('\n', ProcessStat.All().Where(process => process.IsAlive))}");
             await reading;
             return script.ExitCode;
         }
