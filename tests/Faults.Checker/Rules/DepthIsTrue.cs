@@ -4,12 +4,14 @@ namespace QueueScale.Faults.Checker;
 
 /// <summary>C10: the depth that an API or a worker shows is one that the table had a moment ago; while nobody can know it none is shown, and never a 0.</summary>
 /// <remarks>It must lie between the least and the most that there was since a moment ago, as the suite's own looks at the table have it and every move in between.
-/// A moment is two ticks in calm times, and as long as a figure may be shown around a fault. Give or take 1 %, or the largest statement: its moves are noted
+/// A moment is a tick in calm times, and the time that reading takes; and as long as a figure may be shown around a fault. Give or take 1 %, or the largest statement: its moves are noted
 /// before they are committed.</remarks>
 internal static class DepthIsTrue
 {
     /// <summary>An API reads the depth once a second, and so does the suite.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan Reading = TimeSpan.FromSeconds(0.25);
 
     private static readonly (string Name, Func<QueueDepth, long?> Of, JobState[] States)[] Kinds =
     [
@@ -21,14 +23,14 @@ internal static class DepthIsTrue
     public static IEnumerable<Break> Check(Evidence evidence)
     {
         var samples = evidence.History.Depth;
-        var longest = evidence.History.Options.DepthGoodFor + Tick;
+        var longest = evidence.History.Options.DepthGoodFor;
         var table = samples.SelectMany(sample => new[] { sample.Before, sample.After }).Distinct().ToArray();
         var course = samples.Count > 0 ? CourseOf(evidence) : [];
         var wrong = new List<(string Who, string What, double By)>();
         foreach (var sample in samples.Where(sample => sample.Shown.Queues is not null))
         {
             var isCalm = !evidence.History.Faults.Any(fault => fault.Begun <= sample.Shown.Until && sample.Shown.From <= fault.Ended + longest);
-            var since = sample.Shown.From - (isCalm ? 2 * Tick : longest);
+            var since = sample.Shown.From - (isCalm ? Tick + Reading : longest);
             var near = table.Where(reading => reading.Until >= since && reading.From <= sample.After.Until && reading.Queues is not null).ToArray();
             if (near.Length == 0)
             {
