@@ -119,7 +119,8 @@ public sealed class TopView : IAsyncDisposable
 
         public Screen(CommandLineProgram cli)
         {
-            script = Process.Start(cli.Start("script", "--quiet", "--flush", "--return", "--command", $"stty cols 120 rows 30; exec '{Dotnet.Host}' '{Checkout.ProgramOf("QueueScale.Cli")}' top", "/dev/null"))!;
+            // Who is started in the background by a shell inherits that SIGINT is ignored.
+            script = Process.Start(cli.Start("script", "--quiet", "--flush", "--return", "--command", $"stty cols 120 rows 30; exec env --default-signal=INT '{Dotnet.Host}' '{Checkout.ProgramOf("QueueScale.Cli")}' top", "/dev/null"))!;
             reading = ReadAsync();
         }
 
@@ -135,7 +136,7 @@ public sealed class TopView : IAsyncDisposable
         {
             await script.StandardInput.WriteAsync(key);
             await script.StandardInput.FlushAsync();
-            await UntilAsync(() => Task.FromResult(script.HasExited), () => $"It has not ended. What it shows: {Shown()[^Math.Min(2000, Shown().Length)..]}\nWhat runs: {string.Join('\n', ProcessStat.All().Where(process => process.IsAlive))}");
+            await UntilAsync(() => Task.FromResult(script.HasExited), () => $"It has not ended. What it shows: {Shown()[^Math.Min(2000, Shown().Length)..].Replace('\e', '^')}\nWhat runs: {string.Join('\n', ProcessStat.All().Where(process => process.IsAlive))}");
             await reading;
             return script.ExitCode;
         }
