@@ -35,7 +35,7 @@ public sealed class QueueScaleClient : IDisposable
     /// <summary>Submits one job. When this returns, the job is durable.</summary>
     public Task<Job> SubmitAsync(SubmitJob job, CancellationToken cancellation = default) => PostAsync<Job>("v1/jobs", job, cancellation);
 
-    /// <summary>Submits one job, which may be repeated: the same key with the same job makes no second one, for a day at least.</summary>
+    /// <summary>Submits one job, which may be repeated: the same key with the same job makes no second one, for a day at least where the API is not set otherwise.</summary>
     /// <param name="job">The job.</param>
     /// <param name="idempotencyKey">1 to 255 visible ASCII characters, such as a UUID.</param>
     /// <param name="cancellation">Ends the call; the job may be there all the same.</param>
@@ -47,7 +47,7 @@ public sealed class QueueScaleClient : IDisposable
     public async Task<IReadOnlyList<Guid>> SubmitBatchAsync(IReadOnlyCollection<SubmitJob> jobs, CancellationToken cancellation = default) =>
         (await PostAsync<BatchAccepted>("v1/jobs/batch", jobs, cancellation)).Ids;
 
-    /// <summary>Submits up to 10,000 jobs, all or nothing, and may be repeated: the same key with the same jobs makes none a second time, for a day at least.</summary>
+    /// <summary>Submits up to 10,000 jobs, all or nothing, and may be repeated: the same key with the same jobs makes none a second time, for a day at least where the API is not set otherwise.</summary>
     /// <returns>Their ids, in the order given.</returns>
     public async Task<IReadOnlyList<Guid>> SubmitBatchAsync(IReadOnlyCollection<SubmitJob> jobs, string idempotencyKey, CancellationToken cancellation = default) =>
         (await PostAsync<BatchAccepted>("v1/jobs/batch", jobs, cancellation, idempotencyKey)).Ids;

@@ -52,7 +52,7 @@ public sealed class LostAnswerTests(OwnServers servers) : IAsyncLifetime
     public async Task A_claim_whose_answer_comes_late_knows_of_a_cancel_meanwhile()
     {
         var job = await SubmittedAsync();
-        proxy.Switch(new ProxyMode.Delay(TimeSpan.FromSeconds(0.7), TimeSpan.FromSeconds(0.7), 1));
+        proxy.Switch(new ProxyMode.Delay(TimeSpan.FromSeconds(0.7)));
         var claiming = new Claims(database).ClaimAsync(Worker, [new ReadyJob(job, 0)], suspects: false, CancellationToken.None);
         await Waiting.UntilAsync(async () => await servers.All.Postgres.SqlAsync($"update jobs set cancel_requested = true where id = '{job}' and state = 2 returning epoch", PostgresServer.DefaultDatabase) != "");
         proxy.Switch(new ProxyMode.Pass());

@@ -25,7 +25,7 @@ internal static class Produces
             new OpenApiParameter
             {
                 Name = IdempotencyHeader.Name, In = ParameterLocation.Header, Schema = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = 255 },
-                Description = "A word of the caller's for this submission, such as a UUID. The same key with the same body answers with the same job, marked Idempotent-Replayed: true; with another body 422. A key is known for a day at least (Api:IdempotencyKeyLifetime).",
+                Description = "A word of the caller's for this submission, such as a UUID. The same key with the same body answers with the same job, marked Idempotent-Replayed: true; with another body 422. A key is known for Api:IdempotencyKeyLifetime at least, by default a day.",
             },
         ];
         if (operation.Responses?["202"] is OpenApiResponse accepted)

@@ -8,9 +8,6 @@ namespace QueueScale.Cli.Top;
 /// <summary>The live view: asks once a second and draws what it heard, or since when it hears nothing.</summary>
 internal static class TopScreen
 {
-    /// <summary>What Ctrl-C is where the terminal makes no signal of it.</summary>
-    private const char CtrlC = '\u0003';
-
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     /// <summary>Lines that are no rows: the line at the top, and title, heading and distance of each table.</summary>
@@ -85,7 +82,7 @@ internal static class TopScreen
         {
             key = Console.ReadKey(intercept: true);
         }
-        while (key.KeyChar is not ('q' or 'Q' or CtrlC) && key != default); // a terminal that is gone has such keys without end
+        while (key.KeyChar is not ('q' or 'Q') && key != default); // a terminal that is gone has such keys without end
 
         ending.Cancel();
     }

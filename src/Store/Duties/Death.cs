@@ -23,7 +23,7 @@ public sealed class Deaths(Database database)
     private const short LastCrash = 3;
 
     /// <summary>A verdict that comes later than this after it was asked for is none: PostgreSQL stood still meanwhile, and so did the pulses that wait beside it.</summary>
-    public static readonly TimeSpan VerdictGoodFor = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan VerdictGoodFor = TimeSpan.FromSeconds(2);
 
     // One update, so that a pulse that comes in between wins. The lock is looked up, not taken, and counts only where the last pulse still held it.
     private const string VerdictStatement = """

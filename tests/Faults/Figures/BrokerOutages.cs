@@ -10,13 +10,7 @@ internal static class BrokerOutages
     public static Task<IReadOnlyList<Measured>> AwayAsync(Aim aim) => WithoutAsync(aim, TimeSpan.FromMinutes(3), "away", () => aim.Ground.Broker.KillAsync(), () => aim.Ground.Broker.StartAsync());
 
     /// <summary>A broker that does not answer for 90 seconds under 200 submissions a second.</summary>
-    public static Task<IReadOnlyList<Measured>> FrozenAsync(Aim aim) => WithoutAsync(aim, TimeSpan.FromSeconds(90), "frozen", () => Done(aim.Ground.BrokerFaults.Freeze), () => Done(aim.Ground.BrokerFaults.Thaw));
-
-    private static Task Done(Action act)
-    {
-        act();
-        return Task.CompletedTask;
-    }
+    public static Task<IReadOnlyList<Measured>> FrozenAsync(Aim aim) => WithoutAsync(aim, TimeSpan.FromSeconds(90), "frozen", () => Strikes.Done(aim.Ground.BrokerFaults.Freeze), () => Strikes.Done(aim.Ground.BrokerFaults.Thaw));
 
     private static async Task<IReadOnlyList<Measured>> WithoutAsync(Aim aim, TimeSpan time, string how, Func<Task> begin, Func<Task> end)
     {

@@ -242,7 +242,7 @@ internal static class Strikes
         }
     }
 
-    private static Task Done(Action act)
+    internal static Task Done(Action act)
     {
         act();
         return Task.CompletedTask;
