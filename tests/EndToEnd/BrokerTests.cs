@@ -52,6 +52,17 @@ public sealed class BrokerTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
     }
 
     [Fact]
+    public async Task A_probe_that_could_not_be_sent_is_repeated_soon()
+    {
+        await stage.StartApiAsync(settings: ("ConnectionStrings__RabbitMq", new UriBuilder(stage.RabbitMq) { Port = 1 }.Uri.ToString())); // nobody listens there
+        await stage.ExecuteAsync("insert into jobs (id, tenant, type, queue, state, max_attempts, input, at) values (gen_random_uuid(), 1, 'probe.noop', 'default', 1, 3, '{}', clock_timestamp() - interval '1 min')");
+        Task<long> ProbesAsync(string which) => stage.ScalarAsync<long>($"select count(*) from lanes where {which}");
+        await Waiting.UntilAsync(async () => await ProbesAsync("probe_at is not null") == 1);
+        await stage.ExecuteAsync("update lanes set probe_sent = probe_sent - interval '7 s'");
+        await Waiting.UntilAsync(async () => await ProbesAsync("probe_sent > probe_at - interval '1 s'") == 1, patience: TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
     public async Task A_broker_that_is_down_at_the_start_stops_neither_process()
     {
         await stage.Servers.All.Rabbit.KillAsync();

@@ -199,7 +199,8 @@ public sealed class HandOverTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
             insert into jobs (id, tenant, type, queue, state, max_attempts, input)
             select gen_random_uuid(), 1, 'probe.sleep', 'default', 1, 3, '{"seconds": 0.5, "steps": 1}' from generate_series(1, 100000)
             """);
-        await Waiting.UntilAsync(async () => await client.GetScaleAsync("default") is { Running: >= 56, Ready: > 90_000 }); // of 64; some are between two runs
+        QueueScaleInfo? scale = null;
+        await Waiting.UntilAsync(async () => (scale = await client.GetScaleAsync("default")) is { Running: >= 56, Ready: > 90_000 }, () => $"{scale}"); // of 64; some are between two runs
         var first = workers[await client.WorkerOfAsync(job)];
         var asked = DateTime.UtcNow;
         first.Process.Signal(Signal.Terminate);

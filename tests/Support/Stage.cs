@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Npgsql;
 using QueueScale.Client;
 using QueueScale.Contracts;
@@ -123,6 +124,13 @@ public sealed class Stage(Servers servers) : IAsyncLifetime
     /// <summary>The log of the process that was started under that name.</summary>
     public string LogOf(string called) => Path.Combine(Folder.Logs, $"{name}-{called}.log");
 
+    /// <summary>The last warnings and errors of each process, for the story of a test that failed.</summary>
+    public string Complaints() => string.Join(Environment.NewLine, hosts.SelectMany(host => File.ReadLines(host.Process.LogPath)
+        .Where(line => line.Contains("\"Level\":\"Warning\"", StringComparison.Ordinal) || line.Contains("\"Level\":\"Error\"", StringComparison.Ordinal))
+        .TakeLast(10)
+        .Select(line => JsonElement.Parse(line))
+        .Select(line => $"{host.Name} {line.GetProperty("Timestamp")} {line.GetProperty("RenderedMessage")}")));
+
     /// <summary>The first column of a query's rows.</summary>
     public async Task<IReadOnlyList<T>> QueryAsync<T>(string sql, params object[] parameters)
     {
@@ -191,7 +199,7 @@ public static class Waiting
         {
             if (TimeProvider.System.GetElapsedTime(begun) > (patience ?? Patience))
             {
-                Assert.Fail($"Not within {patience ?? Patience}: {otherwise?.Invoke()}");
+                Assert.Fail($"Not within {patience ?? Patience}: {otherwise?.Invoke()}{Environment.NewLine}{(await TestContext.Current.GetFixture<Stage>())?.Complaints()}");
             }
 
             await Task.Delay(20);

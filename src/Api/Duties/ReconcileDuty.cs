@@ -57,9 +57,9 @@ internal sealed partial class ReconcileDuty(Reconciliation reconciliation, WakeU
             return queued.Count;
         }
 
-        if (lane.OldestSeconds > ProbeAfterSeconds && MayProbe(lane) && await reconciliation.ProbeAsync(lane, cancellation) is { } probe)
+        if (lane.OldestSeconds > ProbeAfterSeconds && MayProbe(lane) && await reconciliation.ProbeAsync(lane, cancellation) is { } probe && !await wakeUps.TrySendAsync([probe]))
         {
-            await wakeUps.TrySendAsync([probe]); // an unanswered one is repeated after a while
+            await reconciliation.NoteUnsentAsync(probe, cancellation);
         }
 
         return 0;
@@ -85,9 +85,10 @@ internal sealed partial class ReconcileDuty(Reconciliation reconciliation, WakeU
         return old >= 0 ? samples[0].Seen : null;
     }
 
+    /// <summary>A probe that waits behind others is unanswered for long; one that was answered or could not be sent is repeated soon.</summary>
     private static bool MayProbe(LaneEvidence lane) =>
         lane.ProbeAt is null
-        || (lane.Seen >= lane.ProbeAt && lane.ProbeAgeSeconds > ProbeAfterSeconds)
+        || ((lane.Seen >= lane.ProbeAt || lane.Probes == 0) && lane.ProbeAgeSeconds > ProbeAfterSeconds)
         || lane.ProbeAgeSeconds > Math.Min(LongestProbePauseSeconds, FirstProbePauseSeconds * Math.Pow(2, lane.Probes - 1));
 
     private static partial class Log

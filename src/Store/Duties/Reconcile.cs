@@ -11,7 +11,7 @@ namespace QueueScale.Store;
 /// <param name="Seen">The greatest wake-up of the present turn that any worker has settled; null when none was.</param>
 /// <param name="ProbeAt">What the last probe of the present turn carries; null when none was sent.</param>
 /// <param name="ProbeAgeSeconds">How long ago it was sent.</param>
-/// <param name="Probes">How many probes went unanswered in a row.</param>
+/// <param name="Probes">How many probes went unanswered in a row; 0: the last one could not be sent.</param>
 public readonly record struct LaneEvidence(
     string Queue, short Lane, int Turn, DateTime Fed, double? OldestSeconds, DateTime? Seen, DateTime? ProbeAt, double? ProbeAgeSeconds, int Probes);
 
@@ -117,6 +117,13 @@ public sealed class Reconciliation(Database database)
         return await command.With(lane.Queue).With(lane.Lane).With(lane.Turn).With(lane.ProbeAt, NpgsqlTypes.NpgsqlDbType.TimestampTz).With(answered).ExecuteScalarAsync(cancellation) is DateTime at
             ? new JobsReady(lane.Queue, lane.Lane, lane.Turn, at, [])
             : null;
+    }
+
+    /// <summary>Notes that a probe could not be sent, so that nobody waits for its answer.</summary>
+    public async Task NoteUnsentAsync(JobsReady probe, CancellationToken cancellation)
+    {
+        await using var command = database.General.CreateCommand("update lanes set probes = 0 where queue = $1 and lane = $2 and turn = $3 and probe_at = $4");
+        await command.With(probe.Queue).With(probe.Lane).With(probe.Turn).With(probe.At).ExecuteNonQueryAsync(cancellation);
     }
 
     /// <summary>After a broker came back or a queue was declared anew: probes on their way may be lost, so the next pass may send others at once.</summary>

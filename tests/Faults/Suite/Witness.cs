@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using QueueScale.Contracts;
 using QueueScale.Faults.Checker;
 
 namespace QueueScale.Faults;
@@ -23,7 +24,7 @@ internal static partial class Witness
         Depth = depth ?? [],
     };
 
-    /// <summary>The counts of all queues, when they have come to rest: the broker counts some seconds late.</summary>
+    /// <summary>The counts of all queues that are served, when they have come to rest: the broker counts some seconds late.</summary>
     public static async Task<IReadOnlyList<BrokerQueue>> BrokerQueuesAsync(RabbitServer broker, TimeSpan? patience = null)
     {
         using var client = broker.ManagementClient();
@@ -31,7 +32,8 @@ internal static partial class Witness
         await Ground.UntilAsync(async () =>
         {
             queues = [.. (await client.GetFromJsonAsync<JsonElement>($"api/queues/{RabbitServer.DefaultVhost}")).EnumerateArray().Select(queue =>
-                new BrokerQueue(queue.GetProperty("name").GetString()!, Count(queue, "messages_ready"), Count(queue, "messages_unacknowledged")))];
+                    new BrokerQueue(queue.GetProperty("name").GetString()!, Count(queue, "messages_ready"), Count(queue, "messages_unacknowledged")))
+                .Where(queue => queue.Name != QueueName.Physical(Ground.Later, QueueName.Normal))]; // probes wait there for a worker
             return queues.All(queue => queue is { Ready: 0, Unacked: 0 } || queue.Name.EndsWith("_error", StringComparison.Ordinal) || queue.Name.EndsWith("_skipped", StringComparison.Ordinal));
         }, patience ?? TimeSpan.FromSeconds(12));
         return queues;
