@@ -65,16 +65,18 @@ public sealed partial class BrokerLink(Uri broker, string program, ILogger<Broke
     /// deleted and declared anew; what was in it is sent again.</summary>
     /// <remarks>A quorum queue that was declared moments before its broker was killed can stay without a leader for ever (seen with RabbitMQ 3.10). A broker that
     /// only blocks publishers, because its memory or its disk is full, still answers for its queues, and these are left alone.</remarks>
-    public async Task MendAsync(string physicalQueue)
+    /// <returns>Whether it was deleted.</returns>
+    public async Task<bool> MendAsync(string physicalQueue)
     {
         if (await WithOwnConnectionAsync(channel => AnswersAsync(channel, physicalQueue)))
         {
-            return;
+            return false;
         }
 
         await WithOwnConnectionAsync(channel => channel.QueueDeleteAsync(physicalQueue, ifUnused: false, ifEmpty: false));
         Log.QueueRenewed(logger, physicalQueue);
         await ForgetAsync(physicalQueue);
+        return true;
     }
 
     /// <summary>Makes the broker answer, on the link's own connection.</summary>
@@ -236,7 +238,7 @@ public sealed partial class BrokerLink(Uri broker, string program, ILogger<Broke
         }
         finally
         {
-            await own.AbortAsync(200, "", TimeSpan.FromSeconds(1));
+            _ = own.AbortAsync(200, "", TimeSpan.FromSeconds(1)); // its channel still waits for the answer, for 5 s at times
         }
     }
 

@@ -15,7 +15,7 @@ public sealed partial class WakeUps : IAsyncDisposable
     public static readonly TimeSpan SendDeadline = TimeSpan.FromSeconds(2);
 
     /// <summary>After sends have failed for this long although the broker is there, its queue is looked at.</summary>
-    private static readonly TimeSpan MendAfter = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan MendAfter = TimeSpan.FromSeconds(6);
 
     /// <summary>One wake-up carries what one slot does in this time.</summary>
     public const double SecondsPerWakeUp = 0.1;
@@ -161,31 +161,35 @@ public sealed partial class WakeUps : IAsyncDisposable
             return "RabbitMQ is away";
         }
 
-        if (await TryOnceAsync(name, message) is not { } problem)
+        var problem = await TryOnceAsync(name, message);
+        if (problem is not null
+            && TimeProvider.System.GetElapsedTime(unconfirmedSince.GetOrAdd(name, _ => TimeProvider.System.GetTimestamp())) > MendAfter
+            && unconfirmedSince.TryRemove(name, out _)
+            && await MendAsync(name))
+        {
+            problem = await TryOnceAsync(name, message);
+        }
+
+        if (problem is null)
         {
             unconfirmedSince.TryRemove(name, out _);
             Sent.Add(message.Jobs.Count);
-            return null;
-        }
-
-        if (TimeProvider.System.GetElapsedTime(unconfirmedSince.GetOrAdd(name, _ => TimeProvider.System.GetTimestamp())) > MendAfter
-            && unconfirmedSince.TryRemove(name, out _))
-        {
-            await MendAsync(name);
         }
 
         return problem;
     }
 
-    private async Task MendAsync(string name)
+    /// <returns>Whether the queue is a new one.</returns>
+    private async Task<bool> MendAsync(string name)
     {
         try
         {
-            await link.MendAsync(name);
+            return await link.MendAsync(name);
         }
         catch (Exception error)
         {
             Log.NotMended(logger, name, error.Message);
+            return false;
         }
     }
 
@@ -197,10 +201,11 @@ public sealed partial class WakeUps : IAsyncDisposable
             for (var first = true; ; first = false)
             {
                 await link.DeclareAsync(name, deadline.Token);
-                var endpoint = await bus.Control.GetSendEndpoint(new Uri($"exchange:{name}"));
+                var endpoint = await bus.Control.GetSendEndpoint(new Uri($"exchange:{name}")).WaitAsync(deadline.Token);
                 try
                 {
-                    await endpoint.Send(message, Pipe.Execute<SendContext<JobsReady>>(context => ((RabbitMqSendContext)context).Mandatory = true), deadline.Token);
+                    // MassTransit heeds the token only here and there: on a channel whose queue has no leader it waits for 20 s all the same.
+                    await endpoint.Send(message, Pipe.Execute<SendContext<JobsReady>>(context => ((RabbitMqSendContext)context).Mandatory = true), deadline.Token).WaitAsync(deadline.Token);
                     return null;
                 }
                 catch (MessageReturnedException) when (first)

@@ -200,7 +200,8 @@ public sealed class HandOverTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
             select gen_random_uuid(), 1, 'probe.sleep', 'default', 1, 3, '{"seconds": 0.5, "steps": 1}' from generate_series(1, 100000)
             """);
         QueueScaleInfo? scale = null;
-        await Waiting.UntilAsync(async () => (scale = await client.GetScaleAsync("default")) is { Running: >= 56, Ready: > 90_000 }, () => $"{scale}"); // of 64; some are between two runs
+        await Waiting.UntilAsync( // all slots are at work, no longer in step, and the lane is filled
+            async () => (scale = await client.GetScaleAsync("default")) is { Running: > 32, Ready: > 90_000 and < 99_600 }, () => $"{scale}", TimeSpan.FromSeconds(60));
         var first = workers[await client.WorkerOfAsync(job)];
         var asked = DateTime.UtcNow;
         first.Process.Signal(Signal.Terminate);
