@@ -16,6 +16,7 @@ COPY src/Worker/*.csproj src/Worker/packages.lock.json src/Worker/
 RUN dotnet restore src/Api && dotnet restore src/Worker
 
 COPY LICENSE ./
+COPY docs/reference/problems.md docs/reference/
 COPY src/ src/
 RUN dotnet publish src/Api --no-restore -c Release -o /out/api && dotnet publish src/Worker --no-restore -c Release -o /out/worker
 

@@ -9,6 +9,8 @@ namespace QueueScale.Api;
 [JsonSerializable(typeof(Job))]
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(BatchAccepted))]
+[JsonSerializable(typeof(BulkRequest))]
+[JsonSerializable(typeof(BulkCount))]
 [JsonSerializable(typeof(Page<Job>))]
 [JsonSerializable(typeof(Page<Run>))]
 [JsonSerializable(typeof(Page<JobTypeInfo>))]
@@ -27,6 +29,7 @@ internal sealed partial class ApiJson : JsonSerializerContext
         options.Converters.Add(new CamelCase<JobState>());
         options.Converters.Add(new CamelCase<JobPriority>());
         options.Converters.Add(new CamelCase<RunEnding>());
+        options.Converters.Add(new CamelCase<BulkAction>());
         options.TypeInfoResolverChain.Insert(0, Default);
     }
 }

@@ -11,6 +11,7 @@ internal sealed partial class ApiLife(
     IHostApplicationLifetime application, ILogger<ApiLife> logger) : IHostedLifecycleService
 {
     private readonly CancellationTokenSource stopping = new();
+    private readonly CancellationTokenSource leaving = new();
     private Task starting = Task.CompletedTask;
 
     /// <summary>Whether the schema was found to be the right one.</summary>
@@ -18,6 +19,9 @@ internal sealed partial class ApiLife(
 
     /// <summary>Whether the process is on its way out.</summary>
     public bool IsDraining { get; private set; }
+
+    /// <summary>Cancelled when proxies have had the time to notice that the process is on its way out: whoever waits here is answered, and asks another one.</summary>
+    public CancellationToken Leaving => leaving.Token;
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -37,6 +41,7 @@ internal sealed partial class ApiLife(
         IsDraining = true;
         Log.Draining(logger, options.Value.DrainDelay);
         await Task.Delay(HasStarted ? options.Value.DrainDelay : TimeSpan.Zero, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await leaving.CancelAsync();
     }
 
     /// <summary>While the API is on its way out each answer ends its connection: so none that a proxy keeps is in use when the web server stops.</summary>

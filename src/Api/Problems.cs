@@ -85,7 +85,7 @@ internal static class ProblemWriter
 
         context.Response.StatusCode = refusal.Status;
         context.Response.ContentType = "application/problem+json";
-        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Headers.CacheControl = "no-store"; // an endpoint may have said otherwise before it failed
         if (refusal.RetryAfter is { } after)
         {
             context.Response.Headers.RetryAfter = ((int)Math.Ceiling(after.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
@@ -94,7 +94,7 @@ internal static class ProblemWriter
         return context.Response.WriteAsJsonAsync(
             new Problem
             {
-                Type = $"/docs/problems#{refusal.Kind}",
+                Type = $"{ProblemsPage.Address}#{refusal.Kind}",
                 Title = refusal.Title,
                 Status = refusal.Status,
                 Detail = refusal.Detail,

@@ -33,6 +33,11 @@ internal static class QueueScaleApi
         services.Configure<HostOptions>(host => host.ShutdownTimeout = HostProgram.ShutdownBudget);
         services.ConfigureHttpJsonOptions(json => ApiJson.Apply(json.SerializerOptions));
         services.AddOpenApi();
+        services.AddResponseCompression(compression =>
+        {
+            compression.EnableForHttps = true; // no answer mixes a secret with what a stranger may choose
+            compression.MimeTypes = ["application/json"];
+        });
         services.AddSingleton(TimeProvider.System);
         services.AddMetricsCollector();
 
@@ -50,6 +55,8 @@ internal static class QueueScaleApi
             MeanRunSeconds = provider.GetRequiredService<MeansDuty>().Of,
         });
         services.AddSingleton<Cancellations>();
+        services.AddSingleton<Retries>();
+        services.AddSingleton<BulkRequests>();
         services.AddSingleton<JobReader>();
         services.AddSingleton<FleetReader>();
         services.AddSingleton<Lanes>();
@@ -68,9 +75,14 @@ internal static class QueueScaleApi
         services.AddHostedService<ReconcileDuty>();
         services.AddHostedService<FeedDuty>();
         services.AddHostedService<ForgetDuty>();
+        services.AddHostedService<BulkDuty>();
         services.AddSingleton<DepthDuty>();
         services.AddHostedService(provider => provider.GetRequiredService<DepthDuty>());
         services.AddHostedService<BrokerDepthDuty>();
+        services.AddSingleton<WatchDuty>();
+        services.AddHostedService(provider => provider.GetRequiredService<WatchDuty>());
+        services.AddSingleton<Waiting>();
+        services.AddSingleton<EventStream>();
         services.AddSingleton<MeansDuty>();
         services.AddHostedService(provider => provider.GetRequiredService<MeansDuty>());
         services.AddHostedService(provider => provider.GetRequiredService<KnownTypes>());
@@ -80,6 +92,8 @@ internal static class QueueScaleApi
         app.UseTrustedProxies();
         app.UseRequestSpans();
         app.Use(app.Services.GetRequiredService<ApiLife>().CloseWhileDrainingAsync);
+        app.Use(SafeHeaders.AddAsync);
+        app.UseResponseCompression();
         app.UseMiddleware<ProblemMiddleware>();
         app.Use(app.Services.GetRequiredService<Rehearsal>().PassAsync);
         app.UseMiddleware<Auth>();
@@ -87,7 +101,9 @@ internal static class QueueScaleApi
         app.MapHealth();
         app.MapMetrics();
         app.MapOpenApi();
+        app.MapProblemsPage();
         app.MapJobs();
+        app.MapBulk();
         app.MapFleet();
         return app;
     }

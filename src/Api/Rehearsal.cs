@@ -70,7 +70,7 @@ internal sealed class Rehearsal(
         catch (Refusal)
         {
             Schema.Check(Input, "/input", new InvalidFields());
-            await JobEndpoints.AnswerAsync(context, Job, await SubmitAsync());
+            await JobEndpoints.AnswerAsync(context, JobEndpoints.Accepted(Job, await SubmitAsync()));
         }
     }
 

@@ -18,6 +18,7 @@ return await CommandLine.RunAsync(
         WatchCommand.Create(),
         JobsCommand.Create(),
         CancelCommand.Create(),
+        RetryCommand.Create(),
         QueuesCommand.Create(),
         WorkersCommand.Create(),
         TopCommand.Create(),

@@ -28,7 +28,7 @@ public sealed record JobFilter
     /// <summary>Jobs on one page; the API's own number where null.</summary>
     public int? Limit { get; init; }
 
-    internal string ToQuery()
+    internal string ToQuery(params ReadOnlySpan<(string Name, string? Value)> further)
     {
         var parts = new List<string>();
         Add("state", State is { } state ? JsonNamingPolicy.CamelCase.ConvertName(state.ToString()) : null);
@@ -38,6 +38,7 @@ public sealed record JobFilter
         Add("createdAfter", CreatedAfter?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
         Add("createdBefore", CreatedBefore?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
         Add("limit", Limit?.ToString(CultureInfo.InvariantCulture));
+        foreach (var (name, value) in further) Add(name, value);
         return parts.Count == 0 ? "" : "?" + string.Join('&', parts);
 
         void Add(string name, string? value)

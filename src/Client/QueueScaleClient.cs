@@ -1,6 +1,10 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using QueueScale.Contracts;
 
 namespace QueueScale.Client;
@@ -10,6 +14,9 @@ namespace QueueScale.Client;
 /// Nothing is repeated by itself: whether a submission whose answer was lost may be sent again is the caller's decision.</remarks>
 public sealed class QueueScaleClient : IDisposable
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan AwayPatience = TimeSpan.FromSeconds(30);
+
     private readonly HttpClient _http;
     private readonly bool _owned;
 
@@ -55,6 +62,31 @@ public sealed class QueueScaleClient : IDisposable
     /// <summary>Reads one job.</summary>
     public Task<Job> GetJobAsync(Guid id, CancellationToken cancellation = default) => GetAsync<Job>($"v1/jobs/{id}", cancellation);
 
+    /// <summary>Submits one job and waits for its end, up to a minute.</summary>
+    /// <param name="job">The job.</param>
+    /// <param name="patience">For so long at most, in whole seconds.</param>
+    /// <param name="idempotencyKey">Marks the submission, so that it may be repeated; null does not.</param>
+    /// <param name="cancellation">Ends the call; the job may be there all the same.</param>
+    /// <returns>The job as it was when it ended or when the time was over: <see cref="Job.State"/> tells which.</returns>
+    public Task<Job> SubmitAndWaitAsync(SubmitJob job, TimeSpan patience, string? idempotencyKey = null, CancellationToken cancellation = default) =>
+        PostAsync<Job>("v1/jobs", job, cancellation, idempotencyKey, patience);
+
+    /// <summary>The job as it is, then whenever it has changed, the last time when it is final. Its input is left out.</summary>
+    /// <remarks>An API that is being replaced is away for a moment: for half a minute the watch begins anew with another one.</remarks>
+    /// <exception cref="QueueScaleException">404: there is no such job.</exception>
+    public async IAsyncEnumerable<Job> WatchAsync(Guid id, [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        for (var (heard, isFinal) = (Stopwatch.StartNew(), false); !isFinal; await Task.Delay(isFinal ? TimeSpan.Zero : Pause, cancellation))
+        {
+            await using var events = EventsAsync(id, cancellation).GetAsyncEnumerator(cancellation);
+            while (await NextAsync(events, heard))
+            {
+                yield return events.Current;
+                isFinal = events.Current.State.IsFinal();
+            }
+        }
+    }
+
     /// <summary>Reads one page of jobs.</summary>
     /// <param name="filter">Which; all of them where null.</param>
     /// <param name="cancellation">Ends the call.</param>
@@ -84,6 +116,36 @@ public sealed class QueueScaleClient : IDisposable
     /// <exception cref="QueueScaleException">409: it is final already.</exception>
     public Task<Job> CancelAsync(Guid id, CancellationToken cancellation = default) => PostAsync<Job>($"v1/jobs/{id}/cancel", body: null, cancellation);
 
+    /// <summary>Runs a failed or cancelled job again, with all its attempts anew.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="fromStart">Without its checkpoint.</param>
+    /// <param name="cancellation">Ends the call.</param>
+    /// <exception cref="QueueScaleException">409: it has not failed and was not cancelled.</exception>
+    public Task<Job> RetryAsync(Guid id, bool fromStart = false, CancellationToken cancellation = default) =>
+        PostAsync<Job>($"v1/jobs/{id}/retry?from={(fromStart ? "start" : "checkpoint")}", body: null, cancellation);
+
+    /// <summary>Runs all failed jobs that fit again, in the background: the redrive of the dead-letter list.</summary>
+    /// <param name="filter">Which; failed ones where it names no state.</param>
+    /// <param name="fromStart">Without their checkpoints.</param>
+    /// <param name="rate">Jobs a second at most; null without a limit.</param>
+    /// <param name="cancellation">Ends the call; the request may be there all the same.</param>
+    public Task<BulkRequest> RetryJobsAsync(JobFilter filter, bool fromStart = false, int? rate = null, CancellationToken cancellation = default) =>
+        PostAsync<BulkRequest>("v1/jobs/retry" + filter.ToQuery(("from", fromStart ? "start" : "checkpoint"), ("rate", rate?.ToString(CultureInfo.InvariantCulture))), body: null, cancellation);
+
+    /// <summary>How many jobs <see cref="RetryJobsAsync"/> would run again now.</summary>
+    public async Task<long> CountRetryJobsAsync(JobFilter filter, CancellationToken cancellation = default) =>
+        (await PostAsync<BulkCount>("v1/jobs/retry" + filter.ToQuery(("dryRun", "true")), body: null, cancellation)).Matched;
+
+    /// <summary>Cancels all jobs that fit, in the background.</summary>
+    /// <param name="filter">Which; at least one member must be set.</param>
+    /// <param name="rate">Jobs a second at most; null without a limit.</param>
+    /// <param name="cancellation">Ends the call; the request may be there all the same.</param>
+    public Task<BulkRequest> CancelJobsAsync(JobFilter filter, int? rate = null, CancellationToken cancellation = default) =>
+        PostAsync<BulkRequest>("v1/jobs/cancel" + filter.ToQuery(("rate", rate?.ToString(CultureInfo.InvariantCulture))), body: null, cancellation);
+
+    /// <summary>How far a request in bulk is.</summary>
+    public Task<BulkRequest> GetBulkRequestAsync(Guid id, CancellationToken cancellation = default) => GetAsync<BulkRequest>($"v1/bulk/{id}", cancellation);
+
     /// <summary>The job types that workers have registered.</summary>
     public Task<Page<JobTypeInfo>> GetJobTypesAsync(CancellationToken cancellation = default) => GetAsync<Page<JobTypeInfo>>("v1/job-types", cancellation);
 
@@ -105,11 +167,36 @@ public sealed class QueueScaleClient : IDisposable
 
     private Task<T> GetAsync<T>(string path, CancellationToken cancellation) => SendAsync<T>(new HttpRequestMessage(HttpMethod.Get, path), cancellation);
 
-    private Task<T> PostAsync<T>(string path, object? body, CancellationToken cancellation, string? idempotencyKey = null)
+    private Task<T> PostAsync<T>(string path, object? body, CancellationToken cancellation, string? idempotencyKey = null, TimeSpan? patience = null)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = body is null ? null : JsonContent.Create(body, body.GetType(), options: ClientJson.Options) };
         if (idempotencyKey is not null) request.Headers.Add("Idempotency-Key", idempotencyKey);
+        if (patience is { } wait) request.Headers.Add("Prefer", $"wait={(long)wait.TotalSeconds}");
         return SendAsync<T>(request, cancellation);
+    }
+
+    private async IAsyncEnumerable<Job> EventsAsync(Guid id, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"v1/jobs/{id}/events");
+        using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+        if (!answer.IsSuccessStatusCode) throw await Refusal.ReadAsync(answer, cancellation);
+        await using var body = await answer.Content.ReadAsStreamAsync(cancellation);
+        await foreach (var read in SseParser.Create(body, (_, data) => JsonSerializer.Deserialize<Job>(data, ClientJson.Options)!).EnumerateAsync(cancellation)) yield return read.Data;
+    }
+
+    /// <returns>False at the end of the events, and where they broke off not long ago.</returns>
+    private static async Task<bool> NextAsync(IAsyncEnumerator<Job> events, Stopwatch heard)
+    {
+        try
+        {
+            var another = await events.MoveNextAsync();
+            heard.Restart();
+            return another;
+        }
+        catch (Exception error) when (heard.Elapsed < AwayPatience && error is HttpRequestException or IOException or QueueScaleException { Status: 429 or >= 500 })
+        {
+            return false;
+        }
     }
 
     private async Task<T> SendAsync<T>(HttpRequestMessage request, CancellationToken cancellation)

@@ -32,6 +32,24 @@ public sealed class BatchTests(RunningApi api)
         Assert.Equal(Enumerable.Range(0, 200), await api.Stage.QueryAsync<int>("select input::int from unnest($1) with ordinality as n(id, place) join jobs using (id) order by place", ids));
     }
 
+    [Theory]
+    [InlineData("application/x-ndjson")]
+    [InlineData("application/jsonl; charset=utf-8")]
+    public async Task Lines_of_JSON_are_a_batch_too(string contentType)
+    {
+        var answer = await LinesAsync($"{Good}\r\n\n  {Good}\n{Good}", contentType);
+        Assert.Equal((202, 3), (answer.Status, answer.Json.GetProperty("ids").GetArrayLength()));
+    }
+
+    [Fact]
+    public async Task What_is_wrong_in_a_line_is_named_by_it()
+    {
+        await api.RefusesAsync(() => LinesAsync($$"""{{Good}}{{"\n"}}{"type": "{{RunningApi.Any}}", "maxAttempts": 0}"""), 422, "/1/maxAttempts");
+        var unreadable = await api.RefusesAsync(() => LinesAsync($"{Good}\n\n{Good},{Good}\n"), 400);
+        Assert.Contains("in line 3", unreadable.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        await api.RefusesAsync(() => LinesAsync("\n \n"), 422, "");
+    }
+
     [Fact]
     public async Task All_that_is_wrong_anywhere_in_a_batch_is_told_at_once_and_nothing_is_stored()
     {
@@ -55,6 +73,13 @@ public sealed class BatchTests(RunningApi api)
         Assert.InRange(answer.Pointers.Count, 50, 200);
         Assert.InRange(answer.Body.Length, 1000, 200_000);
         Assert.Contains("/0/type", answer.Pointers);
+    }
+
+    private async Task<Answer> LinesAsync(string lines, string contentType = "application/x-ndjson")
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "v1/jobs/batch") { Content = new StringContent(lines, Encoding.UTF8) };
+        request.Content.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(contentType);
+        return await api.SendAsync(request);
     }
 
     private static string Batch(int count) => $"[{string.Join(',', Enumerable.Repeat(Good, count))}]";

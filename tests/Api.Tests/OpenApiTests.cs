@@ -5,7 +5,7 @@ public sealed class OpenApiTests(RunningApi api)
 {
     private static readonly string[] Routes =
     [
-        "POST /v1/jobs", "GET /v1/jobs", "POST /v1/jobs/batch", "GET /v1/jobs/{id}", "GET /v1/jobs/{id}/runs", "POST /v1/jobs/{id}/cancel",
+        "POST /v1/jobs", "GET /v1/jobs", "POST /v1/jobs/batch", "GET /v1/jobs/{id}", "GET /v1/jobs/{id}/runs", "GET /v1/jobs/{id}/events", "POST /v1/jobs/{id}/cancel", "POST /v1/jobs/{id}/retry", "POST /v1/jobs/retry", "POST /v1/jobs/cancel", "GET /v1/bulk/{id}",
         "GET /v1/job-types", "GET /v1/workers", "GET /v1/queues", "GET /v1/queues/{queue}/scale",
     ];
 

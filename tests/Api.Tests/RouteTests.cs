@@ -28,6 +28,7 @@ public sealed class RouteTests(RunningApi api)
     {
         (await api.GetAsync($"v1/jobs/{id}")).MustRefuse(404);
         (await api.GetAsync($"v1/jobs/{id}/runs")).MustRefuse(404);
+        (await api.GetAsync($"v1/jobs/{id}/events")).MustRefuse(404);
         (await api.PostAsync($"v1/jobs/{id}/cancel", [])).MustRefuse(404);
     }
 
@@ -52,7 +53,6 @@ public sealed class RouteTests(RunningApi api)
     [InlineData("text/plain")]
     [InlineData("application/xml")]
     [InlineData("application/x-www-form-urlencoded")]
-    [InlineData("application/x-ndjson")]
     [InlineData("multipart/form-data; boundary=x")]
     [InlineData("application/json/x")]
     [InlineData(null)]

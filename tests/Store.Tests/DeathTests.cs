@@ -119,7 +119,7 @@ public sealed class DeathTests(Stage stage) : IClassFixture<Stage>, IAsyncLifeti
         Assert.Single(await steps.ClaimAsync(worker.Worker, jobs));
         Assert.Single((await steps.Deaths.SweepAsync(default)).Queued);
         Assert.Null(await steps.Completions.CompleteAsync(jobs[0], 1, "1", null));
-        var job = (await steps.Jobs.FindAsync(jobs[0], 1, default))!;
+        var job = (await steps.Jobs.FindAsync(jobs[0], 1, default))!.Job;
         Assert.Equal((0, 1), (job.Crashes, job.Interruptions)); // it did not bring the worker down: it came later
     }
 
@@ -146,11 +146,11 @@ public sealed class DeathTests(Stage stage) : IClassFixture<Stage>, IAsyncLifeti
             await steps.Deaths.SweepAsync(default);
         }
 
-        var failed = (await steps.Jobs.FindAsync(poison, 1, default))!;
+        var failed = (await steps.Jobs.FindAsync(poison, 1, default))!.Job;
         Assert.Equal((JobState.Failed, ErrorCodes.WorkerLost, 3, 0), (failed.State, failed.Error!.Code, failed.Crashes, failed.Interruptions));
         foreach (var neighbour in jobs.Skip(1)) // blamed once, while all were equally suspect
         {
-            var job = (await steps.Jobs.FindAsync(neighbour, 1, default))!;
+            var job = (await steps.Jobs.FindAsync(neighbour, 1, default))!.Job;
             Assert.Equal((JobState.Queued, 1, 2), (job.State, job.Crashes, job.Interruptions));
         }
     }

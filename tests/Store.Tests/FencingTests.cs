@@ -59,7 +59,7 @@ public sealed class FencingTests(Stage stage) : IClassFixture<Stage>
         Assert.Equal(CheckpointOutcome.Lost, await steps.Checkpoints.SaveWithAsync(_ => Task.CompletedTask, job, late.Epoch, 2, "\"late\"", null, default));
 
         Assert.Equal(JobState.Succeeded, await steps.Completions.CompleteAsync(job, present.Epoch, "\"mine\"", null));
-        Assert.Equal("\"mine\"", (await steps.Jobs.FindAsync(job, 1, default))!.Result!.Value.GetRawText());
+        Assert.Equal("\"mine\"", (await steps.Jobs.FindAsync(job, 1, default))!.Job.Result!.Value.GetRawText());
     }
 
     [Theory]
@@ -119,7 +119,7 @@ public sealed class FencingTests(Stage stage) : IClassFixture<Stage>
             Assert.Equal((job, 1), (woken.Id, woken.Dispatch));
         }
 
-        Assert.Equal(1, (await steps.Jobs.FindAsync(job, 1, CancellationToken.None))!.Interruptions);
+        Assert.Equal(1, (await steps.Jobs.FindAsync(job, 1, CancellationToken.None))!.Job.Interruptions);
     }
 
     [Fact]

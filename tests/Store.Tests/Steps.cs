@@ -91,7 +91,7 @@ public sealed class Steps : IAsyncDisposable
     public async Task<IReadOnlyList<ClaimedJob>> ClaimAsync(Guid worker, IEnumerable<Guid> jobs, int dispatch = 0) =>
         await Claims.ClaimAsync(worker, [.. jobs.Order().Select(id => new ReadyJob(id, dispatch))], suspects: false, CancellationToken.None);
 
-    public async Task<JobState> StateAsync(Guid job) => (await Jobs.FindAsync(job, 1, CancellationToken.None))!.State;
+    public async Task<JobState> StateAsync(Guid job) => (await Jobs.FindAsync(job, 1, CancellationToken.None))!.Job.State;
 
     public async ValueTask DisposeAsync()
     {

@@ -63,7 +63,7 @@ public sealed class Stage(Servers servers) : IAsyncLifetime
     }
 
     /// <summary>Deletes every job, worker and count.</summary>
-    public Task ForgetJobsAsync() => ExecuteAsync("truncate jobs, runs, queue_counts, lanes, workers");
+    public Task ForgetJobsAsync() => ExecuteAsync("truncate jobs, runs, queue_counts, lanes, workers, bulk_requests");
 
     /// <summary>Kills every process that was started here, and waits for their ends.</summary>
     public async Task StopAllAsync()

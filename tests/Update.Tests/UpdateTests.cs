@@ -34,6 +34,7 @@ public sealed class UpdateTests(Stage stage) : IClassFixture<Stage>, IAsyncLifet
         var longJobs = await client.SubmitBatchAsync([.. Enumerable.Range(0, 20).Select(_ => Job("probe.sleep", """{"seconds": 45, "steps": 450}"""))]);
         await using var caller = new Caller(nginx.Url, PerSecond);
         await using var watch = new ProgressWatch(client, longJobs);
+        using var readers = new EventReaders(nginx.Url, longJobs, each: 10);
         for (var time = 0; time < Times; time++)
         {
             var (oldApis, oldWorkers) = (apis, workers);
@@ -59,6 +60,8 @@ public sealed class UpdateTests(Stage stage) : IClassFixture<Stage>, IAsyncLifet
             Assert.Equal((JobState.Succeeded, 0, 1), (end.State, end.Crashes, end.Attempt));
         }
 
+        await readers.AllHeardAsync().WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.InRange(readers.Goodbyes, 200 * (Times - 1), int.MaxValue); // the first instances may be gone before all have begun to read
         Assert.Empty(await watch.WentBackAsync());
         Assert.Equal(longJobs.Count, await stage.ScalarAsync<long>("select count(*) from jobs where id = any($1) and interruptions > 0", longJobs));
         await Waiting.UntilAsync(async () => await stage.ScalarAsync<long>("select count(*) from jobs where state = 5") == caller.Accepted.Count + longJobs.Count);

@@ -1,6 +1,7 @@
-using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
+using QueueScale.Bus;
 using QueueScale.Contracts;
 using QueueScale.Hosting;
 using QueueScale.Store;
@@ -11,33 +12,31 @@ namespace QueueScale.Api;
 internal static class JobEndpoints
 {
     private const int MaxBatch = 10_000;
-    private const int MaxPage = 200;
-    private const int DefaultPage = 50;
 
     /// <summary>What a submission may add to its input.</summary>
     private const int Envelope = 16 * 1024;
-
-    private static readonly Dictionary<string, JobState> States =
-        Enum.GetValues<JobState>().ToDictionary(state => JsonNamingPolicy.CamelCase.ConvertName(state.ToString()), StringComparer.OrdinalIgnoreCase);
-
-    private static readonly string[] Filters = ["state", "type", "queue", "tag", "createdAfter", "createdBefore", "limit", "after"];
 
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/v1").WithTags("Jobs");
         jobs.MapPost("/jobs", SubmitAsync).WithName("SubmitJob").WithSummary("Submits a job: 202 once it is durable.")
-            .Accepts<SubmitJob>("application/json").TakesIdempotencyKey().Produces<Job>(202).ProducesProblems(400, 413, 415, 422, 503);
+            .Accepts<SubmitJob>("application/json").TakesIdempotencyKey().TakesWait().Produces<Job>(202).Produces<Job>().ProducesProblems(400, 413, 415, 422, 503);
         jobs.MapPost("/jobs/batch", SubmitBatchAsync).WithName("SubmitBatch").WithSummary("Submits up to 10,000 jobs: all or none.")
-            .Accepts<SubmitJob[]>("application/json").TakesIdempotencyKey().Produces<BatchAccepted>(202).ProducesProblems(400, 413, 415, 422, 503);
+            .Accepts<SubmitJob[]>("application/json", JsonBody.LinesType, JsonBody.OtherLinesType).TakesIdempotencyKey().Produces<BatchAccepted>(202).ProducesProblems(400, 413, 415, 422, 503);
+        jobs.MapGet("/jobs/{id}", ReadAsync).WithName("GetJob").WithSummary("Reads a job.").TakesWait().Produces<Job>().Produces(304).ProducesProblems(400, 404, 503);
+        jobs.MapGet("/jobs/{id}/events", EventsAsync).WithName("WatchJob").WithSummary("Tells what happens to a job, as server-sent events, until it is final.")
+            .Produces<string>(200, "text/event-stream").ProducesProblems(404, 503);
         var reading = routes.MapGroup("/v1").WithTags("Jobs").AddEndpointFilter(StoreDeadline.ApplyAsync);
-        reading.MapGet("/jobs", ListAsync).WithName("ListJobs").WithSummary("Lists jobs, the newest first.").TakesQuery(Filters).Produces<Page<Job>>().ProducesProblems(400, 503);
-        reading.MapGet("/jobs/{id}", FindAsync).WithName("GetJob").WithSummary("Reads a job.").Produces<Job>().ProducesProblems(404, 503);
+        reading.MapGet("/jobs", ListAsync).WithName("ListJobs").WithSummary("Lists jobs, the newest first.").TakesQuery(JobQuery.OfList).Produces<Page<Job>>().ProducesProblems(400, 503);
         reading.MapGet("/jobs/{id}/runs", RunsAsync).WithName("ListRuns").WithSummary("Lists the runs of a job, the first first.").Produces<Page<Run>>().ProducesProblems(404, 503);
+        reading.MapPost("/jobs/{id}/retry", RetryAsync).WithName("RetryJob").WithSummary("Runs a failed or cancelled job again, with all its attempts anew.")
+            .TakesQuery("from").Produces<Job>().ProducesProblems(400, 404, 409, 503);
         reading.MapPost("/jobs/{id}/cancel", CancelAsync).WithName("CancelJob").WithSummary("Cancels a job that is not final yet.").Produces<Job>().ProducesProblems(404, 409, 503);
     }
 
-    private static async Task SubmitAsync(HttpContext context, SubmissionReader reader, Submissions submissions, JobReader stored, DepthDuty depth, IOptions<ApiOptions> options)
+    private static async Task SubmitAsync(HttpContext context, SubmissionReader reader, Submissions submissions, JobReader stored, Waiting waiting, DepthDuty depth, IOptions<ApiOptions> options)
     {
+        var wait = Waiting.Wanted(context);
         NewJob job;
         IdempotencyKey? key;
         using (var body = await JsonBody.ReadAsync(context, options.Value.MaxInputBytes + Envelope))
@@ -47,14 +46,23 @@ internal static class JobEndpoints
         }
 
         var once = await StoreAsync(submissions, [job], key);
-        if (once.Earlier is [var earlier, ..])
+        var id = once.Earlier is [var earlier, ..] ? earlier : job.Id;
+        if (once.Earlier is null)
         {
-            await AnswerAgainAsync(context, await stored.FindAsync(earlier, context.Tenant(), context.RequestAborted) ?? throw NoJob($"{earlier}"));
-            return;
+            ApiMetrics.Submitted.Add(1, new("queue", depth.Label(job.Queue)), new("type", job.Type));
+        }
+        else
+        {
+            context.Response.Headers[IdempotencyHeader.Replayed] = "true";
         }
 
-        ApiMetrics.Submitted.Add(1, new("queue", depth.Label(job.Queue)), new("type", job.Type));
-        await AnswerAsync(context, job, once.Jobs![0]);
+        var seen = wait is { } patience ? await waiting.UntilFinalAsync(id, patience, context) : null;
+        if (seen is null && once.Earlier is not null)
+        {
+            seen = await FindAsync(id, context, stored);
+        }
+
+        await AnswerAsync(context, seen?.Job ?? Accepted(job, once.Jobs![0]), wait is not null);
     }
 
     private static async Task<SubmittedOnce> StoreAsync(Submissions submissions, IReadOnlyList<NewJob> jobs, IdempotencyKey? key)
@@ -70,57 +78,43 @@ internal static class JobEndpoints
         }
     }
 
-    /// <summary>Tells the caller what has become of the job that it asks for once more.</summary>
-    private static Task AnswerAgainAsync(HttpContext context, Job job)
+    /// <summary>Tells the caller that its job is accepted, or what became of it where it waited for that.</summary>
+    internal static Task AnswerAsync(HttpContext context, Job job, bool waited = false)
     {
-        context.Response.StatusCode = StatusCodes.Status202Accepted;
+        context.Response.StatusCode = waited && job.State.IsFinal() ? StatusCodes.Status200OK : StatusCodes.Status202Accepted;
         context.Response.Headers.Location = job.Links.Self;
-        context.Response.Headers[IdempotencyHeader.Replayed] = "true";
         return context.Response.WriteAsJsonAsync(job);
     }
 
-    /// <summary>Tells the caller that its job is accepted.</summary>
-    internal static Task AnswerAsync(HttpContext context, NewJob job, Submitted submitted)
+    /// <summary>A new job as it is shown, without another look at PostgreSQL.</summary>
+    internal static Job Accepted(NewJob job, Submitted submitted) => new()
     {
-        var links = JobLinks.Of(job.Id);
-        context.Response.StatusCode = StatusCodes.Status202Accepted;
-        context.Response.Headers.Location = links.Self;
-        return context.Response.WriteAsJsonAsync(
-            new Job
-            {
-                Id = job.Id,
-                Type = job.Type,
-                Queue = job.Queue,
-                Priority = job.High ? JobPriority.High : JobPriority.Normal,
-                State = submitted.State,
-                Attempt = 0,
-                MaxAttempts = job.MaxAttempts,
-                Interruptions = 0,
-                Crashes = 0,
-                Input = Element(job.Input),
-                Tags = job.Tags,
-                CreatedAt = submitted.CreatedAt,
-                RunAt = submitted.RunAt,
-                Links = links,
-            });
-    }
+        Id = job.Id,
+        Type = job.Type,
+        Queue = job.Queue,
+        Priority = job.High ? JobPriority.High : JobPriority.Normal,
+        State = submitted.State,
+        Attempt = 0,
+        MaxAttempts = job.MaxAttempts,
+        Interruptions = 0,
+        Crashes = 0,
+        Input = Element(job.Input),
+        Tags = job.Tags,
+        CreatedAt = submitted.CreatedAt,
+        RunAt = submitted.RunAt,
+        Links = JobLinks.Of(job.Id),
+    };
 
     private static async Task SubmitBatchAsync(HttpContext context, SubmissionReader reader, Submissions submissions, DepthDuty depth, IOptions<ApiOptions> options)
     {
-        IReadOnlyList<NewJob> jobs;
-        IdempotencyKey? key;
-        using (var body = await JsonBody.ReadAsync(context, options.Value.MaxBatchBytes))
+        var (bytes, elements) = await JsonBody.ReadManyAsync(context, options.Value.MaxBatchBytes);
+        var key = IdempotencyHeader.Read(context, bytes);
+        if (elements.Count is 0 or > MaxBatch)
         {
-            key = IdempotencyHeader.Read(context, body.Bytes);
-            var root = body.Json.RootElement;
-            if (root.ValueKind != JsonValueKind.Array || root.GetArrayLength() is 0 or > MaxBatch)
-            {
-                throw Refusal.Invalid(InvalidFields.Of("", $"must be an array of 1 to {MaxBatch} submissions"));
-            }
-
-            jobs = await reader.ReadBatchAsync(root, context.Tenant());
+            throw Refusal.Invalid(InvalidFields.Of("", $"holds {elements.Count} submissions; a batch has 1 to {MaxBatch}"));
         }
 
+        var jobs = await reader.ReadBatchAsync(elements, context.Tenant());
         var once = await StoreAsync(submissions, jobs, key);
         if (once.Earlier is not null)
         {
@@ -138,8 +132,33 @@ internal static class JobEndpoints
         await context.Response.WriteAsJsonAsync(new BatchAccepted(once.Earlier ?? [.. jobs.Select(j => j.Id)]));
     }
 
-    private static async Task<Job> FindAsync(string id, HttpContext context, JobReader jobs) =>
-        await jobs.FindAsync(Id(id), context.Tenant(), context.RequestAborted) ?? throw NoJob(id);
+    private static async Task ReadAsync(string id, HttpContext context, JobReader jobs, Waiting waiting)
+    {
+        var wait = Waiting.Wanted(context);
+        var stored = await FindAsync(Id(id), context, jobs);
+        if (wait is { } patience && !stored.Job.State.IsFinal())
+        {
+            stored = await waiting.UntilFinalAsync(stored.Job.Id, patience, context) ?? stored;
+        }
+
+        var (request, response) = (context.Request, context.Response);
+        var version = new EntityTagHeaderValue($"\"{stored.Version}\"", isWeak: true); // of what is said, however it is encoded
+        response.GetTypedHeaders().ETag = version;
+        response.Headers.CacheControl = stored.Job.State.IsFinal() ? "private, max-age=60" : "private, no-cache";
+        if (request.GetTypedHeaders().IfNoneMatch.Any(known => known.Compare(version, useStrongComparison: false) || known == EntityTagHeaderValue.Any))
+        {
+            response.StatusCode = StatusCodes.Status304NotModified;
+            return;
+        }
+
+        await response.WriteAsJsonAsync(stored.Job);
+    }
+
+    private static async Task EventsAsync(string id, HttpContext context, JobReader jobs, EventStream events) =>
+        await events.WriteAsync((await FindAsync(Id(id), context, jobs)).Job.Id, context);
+
+    private static async Task<StoredJob> FindAsync(Guid id, HttpContext context, JobReader jobs) =>
+        await StoreDeadline.WithinAsync(limit => jobs.FindAsync(id, context.Tenant(), limit), context.RequestAborted) ?? throw NoJob($"{id}");
 
     private static async Task<Page<Run>> RunsAsync(string id, HttpContext context, JobReader jobs) =>
         new(await jobs.RunsAsync(Id(id), context.Tenant(), context.RequestAborted) ?? throw NoJob(id));
@@ -148,7 +167,7 @@ internal static class JobEndpoints
     {
         var (tenant, aborted) = (context.Tenant(), context.RequestAborted);
         var outcome = await cancellations.CancelAsync(Id(id), tenant, aborted);
-        var job = outcome == CancelOutcome.Unknown ? null : await jobs.FindAsync(Id(id), tenant, aborted);
+        var job = outcome == CancelOutcome.Unknown ? null : (await jobs.FindAsync(Id(id), tenant, aborted))?.Job;
         if (job is not null && outcome == CancelOutcome.Cancelled)
         {
             FinishedJobs.Add(depth.Label(job.Queue), types.Label(job.Type), "cancelled");
@@ -159,71 +178,27 @@ internal static class JobEndpoints
             : throw new Refusal(409, "job-is-final", "The job is final.", $"It is {JsonNamingPolicy.CamelCase.ConvertName(job.State.ToString())} and can no longer be cancelled.");
     }
 
+    private static async Task<Job> RetryAsync(string id, HttpContext context, Retries retries, WakeUps wakeUps, JobReader jobs)
+    {
+        var fromStart = JobQuery.Read(context, ["from"], query => query.FromStart());
+        var queued = await retries.RetryAsync([Id(id)], context.Tenant(), fromStart, context.RequestAborted);
+        wakeUps.Send(queued);
+        var job = (await jobs.FindAsync(Id(id), context.Tenant(), context.RequestAborted))?.Job ?? throw NoJob(id);
+        return queued.Count == 1 ? job
+            : throw new Refusal(409, "job-has-not-failed", "The job has not failed.", $"It is {JsonNamingPolicy.CamelCase.ConvertName(job.State.ToString())}; only a failed or cancelled job is run again.");
+    }
+
     private static async Task<Page<Job>> ListAsync(HttpContext context, JobReader jobs)
     {
-        var query = context.Request.Query;
-        var invalid = new InvalidFields();
-        foreach (var name in query.Keys.Where(name => !Filters.Contains(name)))
-        {
-            invalid.Add(name, $"is unknown; a list takes {string.Join(", ", Filters)}");
-        }
-
-        var filter = new JobFilter
-        {
-            State = Read<JobState>("state", text => States.TryGetValue(text, out var state) ? state : null, $"must be one of {string.Join(", ", States.Keys)}"),
-            Type = Word("type"),
-            Queue = Word("queue"),
-            Tag = Word("tag"),
-            CreatedAfter = Read<DateTime>("createdAfter", Rfc3339.Parse, Rfc3339.Rule),
-            CreatedBefore = Read<DateTime>("createdBefore", Rfc3339.Parse, Rfc3339.Rule),
-            After = Read<Guid>("after", text => Guid.TryParseExact(text, "D", out var after) ? after : null, "must be the id of a job"),
-            Limit = Read<int>("limit", text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= MaxPage ? limit : null, $"must be a whole number from 1 to {MaxPage}") ?? DefaultPage,
-        };
-        if (invalid.Any)
-        {
-            throw Refusal.Unreadable("The query holds what a list does not take.", invalid);
-        }
+        var filter = JobQuery.Read(context, JobQuery.OfList, query => query.Filter());
 
         // One more than asked for says whether there is a next page.
         var found = await jobs.ListAsync(filter with { Limit = filter.Limit + 1 }, context.Tenant(), context.RequestAborted);
         return found.Count <= filter.Limit ? new Page<Job>(found) : new Page<Job>([.. found.Take(filter.Limit)], Next(found[filter.Limit - 1].Id));
 
-        T? Read<T>(string name, Func<string, T?> parse, string rule)
-            where T : struct
-        {
-            if (Word(name) is not { } text)
-            {
-                return null;
-            }
-
-            if (parse(text) is { } value)
-            {
-                return value;
-            }
-
-            invalid.Add(name, rule);
-            return null;
-        }
-
-        string? Word(string name)
-        {
-            if (!query.TryGetValue(name, out var values))
-            {
-                return null;
-            }
-
-            if (values is [{ Length: > 0 } value] && !value.Contains('\0', StringComparison.Ordinal))
-            {
-                return value;
-            }
-
-            invalid.Add(name, "must be given once, and not empty");
-            return null;
-        }
-
         string Next(Guid last)
         {
-            var kept = query.Where(q => q.Key != "after").Select(q => $"{q.Key}={Uri.EscapeDataString(q.Value.ToString())}");
+            var kept = context.Request.Query.Where(q => q.Key != "after").Select(q => $"{q.Key}={Uri.EscapeDataString(q.Value.ToString())}");
             return $"/v1/jobs?{string.Join('&', kept.Append($"after={last}"))}";
         }
     }

@@ -37,6 +37,27 @@ internal static class Produces
         return Task.CompletedTask;
     });
 
+    /// <summary>Says that the answer may be held back until the job is final.</summary>
+    public static RouteHandlerBuilder TakesWait(this RouteHandlerBuilder route) => route.AddOpenApiOperationTransformer((operation, _, _) =>
+    {
+        operation.Parameters =
+        [
+            .. operation.Parameters ?? [],
+            new OpenApiParameter
+            {
+                Name = Waiting.Prefer, In = ParameterLocation.Header, Schema = new OpenApiSchema { Type = JsonSchemaType.String, Pattern = "wait=[0-9]+" },
+                Description = $"wait=N: the answer comes when the job is final, or after N seconds, at most {Waiting.Longest.TotalSeconds}. A submission answers 200 with the final job, or 202.",
+            },
+        ];
+        foreach (var answer in operation.Responses?.Where(answer => answer.Key is "200" or "202").Select(answer => answer.Value).OfType<OpenApiResponse>() ?? [])
+        {
+            answer.Headers ??= new Dictionary<string, IOpenApiHeader>();
+            answer.Headers[Waiting.Applied] = new OpenApiHeader { Description = "wait=N, where a wait was preferred: for how long at most.", Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
+        }
+
+        return Task.CompletedTask;
+    });
+
     /// <summary>Names query parameters that the endpoint reads by itself, so that it can tell all that is wrong with them.</summary>
     public static RouteHandlerBuilder TakesQuery(this RouteHandlerBuilder route, params string[] names) => route.AddOpenApiOperationTransformer((operation, _, _) =>
     {

@@ -7,24 +7,38 @@ internal static class StoreDeadline
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(1800);
 
+    /// <summary>For a whole request.</summary>
     public static async ValueTask<object?> ApplyAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
     {
         var context = invocation.HttpContext;
         var callerGone = context.RequestAborted;
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(callerGone);
-        limit.CancelAfter(Limit);
-        context.RequestAborted = limit.Token;
         try
         {
-            return await next(invocation).AsTask().WaitAsync(limit.Token); // a frozen server holds up Npgsql's own cancelling, too
-        }
-        catch (Exception error) when (limit.IsCancellationRequested && !callerGone.IsCancellationRequested)
-        {
-            throw new StoreUnavailable("PostgreSQL did not answer in time.", error);
+            return await WithinAsync(
+                limit =>
+                {
+                    context.RequestAborted = limit;
+                    return next(invocation).AsTask();
+                }, callerGone);
         }
         finally
         {
             context.RequestAborted = callerGone;
+        }
+    }
+
+    /// <summary>For one read of a request that waits for something else as well.</summary>
+    public static async Task<T> WithinAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken callerGone)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(callerGone);
+        limit.CancelAfter(Limit);
+        try
+        {
+            return await read(limit.Token).WaitAsync(limit.Token); // a frozen server holds up Npgsql's own cancelling, too
+        }
+        catch (Exception error) when (limit.IsCancellationRequested && !callerGone.IsCancellationRequested)
+        {
+            throw new StoreUnavailable("PostgreSQL did not answer in time.", error);
         }
     }
 }

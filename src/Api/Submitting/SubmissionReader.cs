@@ -24,9 +24,8 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
     /// <summary>Reads one submission.</summary>
     public async Task<NewJob> ReadAsync(JsonElement body, int tenant) => (await ReadAsync([("", body)], tenant))[0];
 
-    /// <summary>Reads an array of submissions; pointers begin with an element's index.</summary>
-    public Task<IReadOnlyList<NewJob>> ReadBatchAsync(JsonElement body, int tenant) =>
-        ReadAsync([.. body.EnumerateArray().Select((element, index) => ($"/{index}", element))], tenant);
+    /// <summary>Reads several submissions; pointers begin with an element's index.</summary>
+    public Task<IReadOnlyList<NewJob>> ReadBatchAsync(IReadOnlyList<JsonElement> bodies, int tenant) => ReadAsync([.. bodies.Select((body, index) => ($"/{index}", body))], tenant);
 
     private async Task<IReadOnlyList<NewJob>> ReadAsync(IReadOnlyList<(string Pointer, JsonElement Body)> submissions, int tenant)
     {

@@ -23,7 +23,8 @@ public static class FinishedJobs
     /// <param name="queue">The job's queue, as a label.</param>
     /// <param name="type">The job's type, as a label.</param>
     /// <param name="outcome">succeeded, failed or cancelled.</param>
-    public static void Add(string queue, string type, string outcome) => Finished.Add(1, new("queue", queue), new("type", type), new("outcome", outcome));
+    /// <param name="jobs">How many.</param>
+    public static void Add(string queue, string type, string outcome, long jobs = 1) => Finished.Add(jobs, new("queue", queue), new("type", type), new("outcome", outcome));
 }
 
 /// <summary>Labels whose values callers could choose.</summary>

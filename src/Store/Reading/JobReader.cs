@@ -26,6 +26,11 @@ public sealed record JobFilter
     public required int Limit { get; init; }
 }
 
+/// <summary>A job as it is stored.</summary>
+/// <param name="Job">The job.</param>
+/// <param name="Version">Another one after every change of its row.</param>
+public sealed record StoredJob(Job Job, uint Version);
+
 /// <summary>Reads jobs and their runs as the API shows them.</summary>
 public sealed class JobReader(Database database)
 {
@@ -34,11 +39,41 @@ public sealed class JobReader(Database database)
         finished_at, checkpointed_at
         """;
 
-    public async Task<Job?> FindAsync(Guid id, int tenant, CancellationToken cancellation)
+    private const string Whole = $"{Columns}, input::text, result::text, xmin";
+
+    public async Task<StoredJob?> FindAsync(Guid id, int tenant, CancellationToken cancellation)
     {
-        await using var command = database.General.CreateCommand($"select {Columns}, input::text, result::text from jobs where id = $1 and tenant = $2");
+        await using var command = database.General.CreateCommand($"select {Whole} from jobs where id = $1 and tenant = $2");
         await using var reader = await command.With(id).With(tenant).ExecuteReaderAsync(cancellation);
-        return await reader.ReadAsync(cancellation) ? Read(reader, whole: true) : null;
+        return await reader.ReadAsync(cancellation) ? ReadWhole(reader) : null;
+    }
+
+    /// <summary>Jobs of any tenants, those that are there.</summary>
+    public async Task<IReadOnlyList<StoredJob>> FindAsync(Guid[] ids, CancellationToken cancellation)
+    {
+        await using var command = database.General.CreateCommand($"select {Whole} from jobs where id = any($1)");
+        await using var reader = await command.With(ids).ExecuteReaderAsync(cancellation);
+        var jobs = new List<StoredJob>(ids.Length);
+        while (await reader.ReadAsync(cancellation))
+        {
+            jobs.Add(ReadWhole(reader));
+        }
+
+        return jobs;
+    }
+
+    /// <summary>The versions of jobs of any tenants, of those that are there.</summary>
+    public async Task<IReadOnlyDictionary<Guid, uint>> VersionsAsync(Guid[] ids, CancellationToken cancellation)
+    {
+        await using var command = database.General.CreateCommand("select id, xmin from jobs where id = any($1)");
+        await using var reader = await command.With(ids).ExecuteReaderAsync(cancellation);
+        var versions = new Dictionary<Guid, uint>(ids.Length);
+        while (await reader.ReadAsync(cancellation))
+        {
+            versions.Add(reader.GetGuid(0), reader.GetFieldValue<uint>(1));
+        }
+
+        return versions;
     }
 
     /// <summary>One page, the newest first, by id.</summary>
@@ -123,6 +158,8 @@ public sealed class JobReader(Database database)
 
         return found ? runs : null;
     }
+
+    private static StoredJob ReadWhole(NpgsqlDataReader reader) => new(Read(reader, whole: true), reader.GetFieldValue<uint>(19));
 
     private static Job Read(NpgsqlDataReader reader, bool whole)
     {

@@ -1,0 +1,62 @@
+using System.Text.Json;
+using QueueScale.Contracts;
+using QueueScale.Store;
+
+namespace QueueScale.Api;
+
+/// <summary>Retries and cancels in bulk: the redrive of the dead-letter list.</summary>
+internal static class BulkEndpoints
+{
+    private const int FastestRate = 100_000;
+
+    private static readonly string[] OfCancel = [.. JobQuery.Filters, "rate", "dryRun"];
+    private static readonly string[] OfRetry = [.. OfCancel, "from"];
+
+    public static void MapBulk(this IEndpointRouteBuilder routes)
+    {
+        var bulk = routes.MapGroup("/v1").WithTags("Jobs").AddEndpointFilter(StoreDeadline.ApplyAsync);
+        bulk.MapPost("/jobs/retry", (HttpContext context, BulkRequests requests) => BeginAsync(BulkAction.Retry, OfRetry, context, requests))
+            .WithName("RetryJobs").WithSummary("Runs all failed jobs that fit again, in the background; with dryRun=true only tells how many fit.")
+            .TakesQuery(OfRetry).Produces<BulkCount>().Produces<BulkRequest>(202).ProducesProblems(400, 503);
+        bulk.MapPost("/jobs/cancel", (HttpContext context, BulkRequests requests) => BeginAsync(BulkAction.Cancel, OfCancel, context, requests))
+            .WithName("CancelJobs").WithSummary("Cancels all jobs that fit, in the background; with dryRun=true only tells how many fit.")
+            .TakesQuery(OfCancel).Produces<BulkCount>().Produces<BulkRequest>(202).ProducesProblems(400, 503);
+        bulk.MapGet("/bulk/{id}", FindAsync).WithName("GetBulkRequest").WithSummary("Reads how far a request in bulk is.").Produces<BulkRequest>().ProducesProblems(404, 503);
+    }
+
+    private static async Task BeginAsync(BulkAction action, string[] names, HttpContext context, BulkRequests requests)
+    {
+        var (request, dryRun) = JobQuery.Read(context, names, query => (Wanted(action, query, context), query.Flag("dryRun")));
+        if (dryRun)
+        {
+            await context.Response.WriteAsJsonAsync(new BulkCount(await requests.CountAsync(request, context.Tenant(), context.RequestAborted)));
+            return;
+        }
+
+        var begun = await requests.BeginAsync(request, context.Tenant(), context.RequestAborted);
+        context.Response.StatusCode = StatusCodes.Status202Accepted;
+        context.Response.Headers.Location = begun.Links.Self;
+        await context.Response.WriteAsJsonAsync(begun);
+    }
+
+    private static NewBulkRequest Wanted(BulkAction action, JobQuery query, HttpContext context)
+    {
+        var filter = query.Filter();
+        if (filter.State is { } state && !NewBulkRequest.StatesOf(action).Contains(state))
+        {
+            query.Wrong("state", $"must be {string.Join(" or ", NewBulkRequest.StatesOf(action).Select(one => JsonNamingPolicy.CamelCase.ConvertName(one.ToString())))}");
+        }
+
+        if (action == BulkAction.Cancel && !JobQuery.Filters.Any(context.Request.Query.ContainsKey))
+        {
+            query.Wrong("state", "is missing, and so is every other filter: that would cancel everything. Name at least one");
+        }
+
+        return new NewBulkRequest(action, filter, action == BulkAction.Retry && query.FromStart(), query.Number("rate", 1, FastestRate));
+    }
+
+    private static async Task<BulkRequest> FindAsync(string id, HttpContext context, BulkRequests requests) =>
+        Guid.TryParseExact(id, "D", out var known) && await requests.FindAsync(known, context.Tenant(), context.RequestAborted) is { } request
+            ? request
+            : throw Refusal.NotFound($"There is no request in bulk '{id}'.");
+}
