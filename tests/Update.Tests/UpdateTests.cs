@@ -61,7 +61,7 @@ public sealed class UpdateTests(Stage stage) : IClassFixture<Stage>, IAsyncLifet
         }
 
         await readers.AllHeardAsync().WaitAsync(TimeSpan.FromSeconds(10));
-        Assert.InRange(readers.Goodbyes, 200 * (Times - 1), int.MaxValue); // the first instances may be gone before all have begun to read
+        Assert.InRange(readers.Goodbyes, 200, int.MaxValue); // the jobs may end before the last instances go
         Assert.Empty(await watch.WentBackAsync());
         Assert.Equal(longJobs.Count, await stage.ScalarAsync<long>("select count(*) from jobs where id = any($1) and interruptions > 0", longJobs));
         await Waiting.UntilAsync(async () => await stage.ScalarAsync<long>("select count(*) from jobs where state = 5") == caller.Accepted.Count + longJobs.Count);
