@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using QueueScale.Contracts;
 
@@ -11,6 +12,9 @@ namespace QueueScale.Api;
 [JsonSerializable(typeof(BatchAccepted))]
 [JsonSerializable(typeof(BulkRequest))]
 [JsonSerializable(typeof(BulkCount))]
+[JsonSerializable(typeof(JsonObject))]
+[JsonSerializable(typeof(Page<JsonObject>))]
+[JsonSerializable(typeof(JobExplanation))]
 [JsonSerializable(typeof(Page<Job>))]
 [JsonSerializable(typeof(Page<Run>))]
 [JsonSerializable(typeof(Page<JobTypeInfo>))]
@@ -22,6 +26,14 @@ namespace QueueScale.Api;
 [JsonSerializable(typeof(HealthReport))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {
+    /// <summary>Options of the API's way of writing, for what is written outside of a request.</summary>
+    public static JsonSerializerOptions NewOptions()
+    {
+        var options = new JsonSerializerOptions(JsonSerializerDefaults.Web);
+        Apply(options);
+        return options;
+    }
+
     /// <summary>Gives options the API's way of writing.</summary>
     public static void Apply(JsonSerializerOptions options)
     {
@@ -30,6 +42,7 @@ internal sealed partial class ApiJson : JsonSerializerContext
         options.Converters.Add(new CamelCase<JobPriority>());
         options.Converters.Add(new CamelCase<RunEnding>());
         options.Converters.Add(new CamelCase<BulkAction>());
+        options.Converters.Add(new CamelCase<WaitReason>());
         options.TypeInfoResolverChain.Insert(0, Default);
     }
 }

@@ -16,6 +16,8 @@ internal static class ApiMetrics
 
     public static readonly Counter<long> WorkerCrashes = Meter.CreateCounter<long>("queuescale.worker.crashes", "{worker}", "Workers that were declared dead.");
 
+    public static readonly UpDownCounter<long> StreamsOpen = Meter.CreateUpDownCounter<long>("queuescale.streams.open", "{stream}", "Callers that follow the events of a job.");
+
     /// <summary>The reasons of <see cref="Reconciled"/>: single jobs, or so many of a lane that all of it is sent again.</summary>
     public static readonly KeyValuePair<string, object?> Lost = new("reason", "lost"), ManyLost = new("reason", "many_lost");
 
@@ -23,6 +25,7 @@ internal static class ApiMetrics
     public static void Expect()
     {
         WorkerCrashes.Add(0);
+        StreamsOpen.Add(0);
         Reconciled.Add(0, Lost);
         Reconciled.Add(0, ManyLost);
     }

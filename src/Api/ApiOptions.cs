@@ -13,6 +13,11 @@ public sealed class ApiOptions
     [Range(1024, 256 * 1024 * 1024)]
     public int MaxBatchBytes { get; set; } = 16 * 1024 * 1024;
 
+    /// <summary>Jobs that may be ready or running in one queue; further submissions to it are refused with 429 until it is shorter. Default: no limit.</summary>
+    /// <remarks>Looked at once a second: a burst may go over it by what is submitted in that time.</remarks>
+    [Range(1, int.MaxValue)]
+    public int? MaxBacklog { get; set; }
+
     /// <summary>For so long at least a submission with the same <c>Idempotency-Key</c> makes no job a second time. Default 1 day.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "365.00:00:00")]
     public TimeSpan IdempotencyKeyLifetime { get; set; } = TimeSpan.FromDays(1);

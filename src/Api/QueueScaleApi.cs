@@ -59,6 +59,7 @@ internal static class QueueScaleApi
         services.AddSingleton<BulkRequests>();
         services.AddSingleton<JobReader>();
         services.AddSingleton<FleetReader>();
+        services.AddSingleton<Explanations>();
         services.AddSingleton<Lanes>();
         services.AddSingleton<DueJobs>();
         services.AddSingleton<ExpiredKeys>();

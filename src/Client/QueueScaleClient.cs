@@ -112,6 +112,9 @@ public sealed class QueueScaleClient : IDisposable
     /// <summary>Every run of a job, the first one first.</summary>
     public Task<Page<Run>> GetRunsAsync(Guid id, CancellationToken cancellation = default) => GetAsync<Page<Run>>($"v1/jobs/{id}/runs", cancellation);
 
+    /// <summary>Why a job waits, and for how long it will.</summary>
+    public Task<JobExplanation> ExplainAsync(Guid id, CancellationToken cancellation = default) => GetAsync<JobExplanation>($"v1/jobs/{id}/explain", cancellation);
+
     /// <summary>Cancels a job. A running one ends soon afterwards; the answer shows where it stands now.</summary>
     /// <exception cref="QueueScaleException">409: it is final already.</exception>
     public Task<Job> CancelAsync(Guid id, CancellationToken cancellation = default) => PostAsync<Job>($"v1/jobs/{id}/cancel", body: null, cancellation);

@@ -31,6 +31,17 @@ public sealed class ListTests(RunningApi api)
     }
 
     [Fact]
+    public async Task Only_the_members_that_are_asked_for_are_answered()
+    {
+        var queue = Servers.NewName();
+        var id = await api.AcceptedAsync($"\"queue\": \"{queue}\", \"input\": {{\"n\": 1}}");
+        Assert.Equal($$"""{"id":"{{id}}","state":"queued"}""", (await api.GetAsync($"v1/jobs/{id}?fields=state,id")).Body);
+        Assert.Equal($$"""{"items":[{"id":"{{id}}"}]}""", (await api.GetAsync($"v1/jobs?queue={queue}&fields=id")).Body);
+        (await api.GetAsync($"v1/jobs/{id}?fields=id,secret")).MustRefuse(400, "fields");
+        (await api.GetAsync("v1/jobs?fields=")).MustRefuse(400, "fields");
+    }
+
+    [Fact]
     public async Task Paging_meets_each_job_once_newest_first_while_others_arrive()
     {
         var queue = Servers.NewName();

@@ -5,7 +5,7 @@ public sealed class OpenApiTests(RunningApi api)
 {
     private static readonly string[] Routes =
     [
-        "POST /v1/jobs", "GET /v1/jobs", "POST /v1/jobs/batch", "GET /v1/jobs/{id}", "GET /v1/jobs/{id}/runs", "GET /v1/jobs/{id}/events", "POST /v1/jobs/{id}/cancel", "POST /v1/jobs/{id}/retry", "POST /v1/jobs/retry", "POST /v1/jobs/cancel", "GET /v1/bulk/{id}",
+        "POST /v1/jobs", "GET /v1/jobs", "POST /v1/jobs/batch", "GET /v1/jobs/{id}", "GET /v1/jobs/{id}/runs", "GET /v1/jobs/{id}/events", "POST /v1/jobs/{id}/cancel", "POST /v1/jobs/{id}/retry", "GET /v1/jobs/{id}/explain", "POST /v1/jobs/retry", "POST /v1/jobs/cancel", "GET /v1/bulk/{id}",
         "GET /v1/job-types", "GET /v1/workers", "GET /v1/queues", "GET /v1/queues/{queue}/scale",
     ];
 
@@ -37,7 +37,20 @@ public sealed class OpenApiTests(RunningApi api)
     {
         var list = (await DocumentAsync()).GetProperty("paths").EnumerateObject().Single(path => path.Name.TrimEnd('/') == "/v1/jobs").Value.GetProperty("get");
         var parameters = list.TryGetProperty("parameters", out var told) ? told.EnumerateArray().Select(p => p.GetProperty("name").GetString()!).ToArray() : [];
-        Assert.Equal(["after", "createdAfter", "createdBefore", "limit", "queue", "state", "tag", "type"], parameters.Order(StringComparer.Ordinal));
+        Assert.Equal(["after", "createdAfter", "createdBefore", "fields", "limit", "queue", "state", "tag", "type"], parameters.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Every_part_of_an_address_that_varies_is_a_parameter()
+    {
+        foreach (var path in (await DocumentAsync()).GetProperty("paths").EnumerateObject())
+        {
+            foreach (var call in path.Value.EnumerateObject())
+            {
+                var told = call.Value.TryGetProperty("parameters", out var parameters) ? parameters.EnumerateArray().Where(p => p.GetProperty("in").GetString() == "path").Select(p => $"{{{p.GetProperty("name").GetString()}}}") : [];
+                Assert.Equal(path.Name.Split('/').Where(part => part.StartsWith('{')), told);
+            }
+        }
     }
 
     private async Task<JsonElement> DocumentAsync()

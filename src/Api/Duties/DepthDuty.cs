@@ -47,6 +47,9 @@ internal sealed class DepthDuty : DutyLoop
 
     private bool IsGood => last is { } reading && clock.GetElapsedTime(reading.At) < GoodFor;
 
+    /// <summary>Ready and running jobs of a queue; null while that is unknown.</summary>
+    public long? Backlog(string queue) => IsGood ? last!.Backlogs.GetValueOrDefault(queue) : null;
+
     /// <summary>How fast a queue fills and empties; null while that is unknown.</summary>
     public QueueRates? Rates(string queue) => rates.Of(queue);
 
@@ -63,7 +66,7 @@ internal sealed class DepthDuty : DutyLoop
         rates.Add(queues);
         var known = queues.Where(queue => queue.IsKnown).ToArray();
         var others = queues.Where(queue => !queue.IsKnown).ToArray();
-        last = new Reading(began, known.Select(queue => queue.Name).ToHashSet(), others.Length > 0 ? [.. known, Together(others)] : known);
+        last = new Reading(began, known.Select(queue => queue.Name).ToHashSet(), others.Length > 0 ? [.. known, Together(others)] : known, queues.ToDictionary(queue => queue.Name, queue => queue.Ready + queue.Running));
         return 0;
     }
 
@@ -83,5 +86,5 @@ internal sealed class DepthDuty : DutyLoop
             () => IsGood ? last!.Queues.Select(queue => new Measurement<T>(value(queue), new KeyValuePair<string, object?>("queue", queue.Name))) : [],
             unit, description);
 
-    private sealed record Reading(long At, HashSet<string> Known, IReadOnlyList<QueueFigures> Queues);
+    private sealed record Reading(long At, HashSet<string> Known, IReadOnlyList<QueueFigures> Queues, IReadOnlyDictionary<string, long> Backlogs);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using QueueScale.Bus;
@@ -16,19 +17,22 @@ internal static class JobEndpoints
     /// <summary>What a submission may add to its input.</summary>
     private const int Envelope = 16 * 1024;
 
+    private static readonly JsonSerializerOptions Json = ApiJson.NewOptions();
+
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/v1").WithTags("Jobs");
         jobs.MapPost("/jobs", SubmitAsync).WithName("SubmitJob").WithSummary("Submits a job: 202 once it is durable.")
-            .Accepts<SubmitJob>("application/json").TakesIdempotencyKey().TakesWait().Produces<Job>(202).Produces<Job>().ProducesProblems(400, 413, 415, 422, 503);
+            .Accepts<SubmitJob>("application/json").TakesIdempotencyKey().TakesWait().Produces<Job>(202).Produces<Job>().ProducesProblems(400, 413, 415, 422, 429, 503);
         jobs.MapPost("/jobs/batch", SubmitBatchAsync).WithName("SubmitBatch").WithSummary("Submits up to 10,000 jobs: all or none.")
-            .Accepts<SubmitJob[]>("application/json", JsonBody.LinesType, JsonBody.OtherLinesType).TakesIdempotencyKey().Produces<BatchAccepted>(202).ProducesProblems(400, 413, 415, 422, 503);
-        jobs.MapGet("/jobs/{id}", ReadAsync).WithName("GetJob").WithSummary("Reads a job.").TakesWait().Produces<Job>().Produces(304).ProducesProblems(400, 404, 503);
+            .Accepts<SubmitJob[]>("application/json", JsonBody.LinesType, JsonBody.OtherLinesType).TakesIdempotencyKey().Produces<BatchAccepted>(202).ProducesProblems(400, 413, 415, 422, 429, 503);
+        jobs.MapGet("/jobs/{id}", ReadAsync).WithName("GetJob").WithSummary("Reads a job.").TakesQuery("fields").TakesWait().Produces<Job>().Produces(304).ProducesProblems(400, 404, 503);
         jobs.MapGet("/jobs/{id}/events", EventsAsync).WithName("WatchJob").WithSummary("Tells what happens to a job, as server-sent events, until it is final.")
             .Produces<string>(200, "text/event-stream").ProducesProblems(404, 503);
         var reading = routes.MapGroup("/v1").WithTags("Jobs").AddEndpointFilter(StoreDeadline.ApplyAsync);
         reading.MapGet("/jobs", ListAsync).WithName("ListJobs").WithSummary("Lists jobs, the newest first.").TakesQuery(JobQuery.OfList).Produces<Page<Job>>().ProducesProblems(400, 503);
         reading.MapGet("/jobs/{id}/runs", RunsAsync).WithName("ListRuns").WithSummary("Lists the runs of a job, the first first.").Produces<Page<Run>>().ProducesProblems(404, 503);
+        reading.MapGet("/jobs/{id}/explain", ExplainAsync).WithName("ExplainJob").WithSummary("Says why a job waits, and for how long it will.").Produces<JobExplanation>().ProducesProblems(404, 503);
         reading.MapPost("/jobs/{id}/retry", RetryAsync).WithName("RetryJob").WithSummary("Runs a failed or cancelled job again, with all its attempts anew.")
             .TakesQuery("from").Produces<Job>().ProducesProblems(400, 404, 409, 503);
         reading.MapPost("/jobs/{id}/cancel", CancelAsync).WithName("CancelJob").WithSummary("Cancels a job that is not final yet.").Produces<Job>().ProducesProblems(404, 409, 503);
@@ -45,6 +49,7 @@ internal static class JobEndpoints
             job = await reader.ReadAsync(body.Json.RootElement, context.Tenant());
         }
 
+        MustFit([job], depth, options.Value);
         var once = await StoreAsync(submissions, [job], key);
         var id = once.Earlier is [var earlier, ..] ? earlier : job.Id;
         if (once.Earlier is null)
@@ -63,6 +68,23 @@ internal static class JobEndpoints
         }
 
         await AnswerAsync(context, seen?.Job ?? Accepted(job, once.Jobs![0]), wait is not null);
+    }
+
+    /// <exception cref="Refusal">429: a queue would hold more than it may.</exception>
+    private static void MustFit(IReadOnlyList<NewJob> jobs, DepthDuty depth, ApiOptions options)
+    {
+        if (options.MaxBacklog is not { } most)
+        {
+            return;
+        }
+
+        foreach (var (queue, more) in jobs.CountBy(job => job.Queue))
+        {
+            if (depth.Backlog(queue) is { } backlog && backlog + more > most)
+            {
+                throw new Refusal(429, "backlog-full", "The queue is full.", $"Queue {queue} holds {backlog} jobs of {most} that it may (Api:MaxBacklog); {more} more do not fit. Nothing was stored. Try again later, or let more workers serve it.") { RetryAfter = TimeSpan.FromSeconds(5) };
+            }
+        }
     }
 
     private static async Task<SubmittedOnce> StoreAsync(Submissions submissions, IReadOnlyList<NewJob> jobs, IdempotencyKey? key)
@@ -115,6 +137,7 @@ internal static class JobEndpoints
         }
 
         var jobs = await reader.ReadBatchAsync(elements, context.Tenant());
+        MustFit(jobs, depth, options.Value);
         var once = await StoreAsync(submissions, jobs, key);
         if (once.Earlier is not null)
         {
@@ -135,6 +158,7 @@ internal static class JobEndpoints
     private static async Task ReadAsync(string id, HttpContext context, JobReader jobs, Waiting waiting)
     {
         var wait = Waiting.Wanted(context);
+        var fields = JobQuery.Read(context, ["fields"], query => query.Fields());
         var stored = await FindAsync(Id(id), context, jobs);
         if (wait is { } patience && !stored.Job.State.IsFinal())
         {
@@ -151,7 +175,7 @@ internal static class JobEndpoints
             return;
         }
 
-        await response.WriteAsJsonAsync(stored.Job);
+        await (fields is null ? response.WriteAsJsonAsync(stored.Job) : response.WriteAsJsonAsync(Only(stored.Job, fields)));
     }
 
     private static async Task EventsAsync(string id, HttpContext context, JobReader jobs, EventStream events) =>
@@ -178,6 +202,9 @@ internal static class JobEndpoints
             : throw new Refusal(409, "job-is-final", "The job is final.", $"It is {JsonNamingPolicy.CamelCase.ConvertName(job.State.ToString())} and can no longer be cancelled.");
     }
 
+    private static async Task<JobExplanation> ExplainAsync(string id, HttpContext context, Explanations explanations) =>
+        await explanations.ExplainAsync(Id(id), context.Tenant(), context.RequestAborted) ?? throw NoJob(id);
+
     private static async Task<Job> RetryAsync(string id, HttpContext context, Retries retries, WakeUps wakeUps, JobReader jobs)
     {
         var fromStart = JobQuery.Read(context, ["from"], query => query.FromStart());
@@ -188,19 +215,32 @@ internal static class JobEndpoints
             : throw new Refusal(409, "job-has-not-failed", "The job has not failed.", $"It is {JsonNamingPolicy.CamelCase.ConvertName(job.State.ToString())}; only a failed or cancelled job is run again.");
     }
 
-    private static async Task<Page<Job>> ListAsync(HttpContext context, JobReader jobs)
+    private static async Task ListAsync(HttpContext context, JobReader jobs)
     {
-        var filter = JobQuery.Read(context, JobQuery.OfList, query => query.Filter());
+        var (filter, fields) = JobQuery.Read(context, JobQuery.OfList, query => (query.Filter(), query.Fields()));
 
         // One more than asked for says whether there is a next page.
         var found = await jobs.ListAsync(filter with { Limit = filter.Limit + 1 }, context.Tenant(), context.RequestAborted);
-        return found.Count <= filter.Limit ? new Page<Job>(found) : new Page<Job>([.. found.Take(filter.Limit)], Next(found[filter.Limit - 1].Id));
+        var page = found.Count <= filter.Limit ? new Page<Job>(found) : new Page<Job>([.. found.Take(filter.Limit)], Next(found[filter.Limit - 1].Id));
+        await (fields is null ? context.Response.WriteAsJsonAsync(page) : context.Response.WriteAsJsonAsync(new Page<JsonObject>([.. page.Items.Select(job => Only(job, fields))], page.Next)));
 
         string Next(Guid last)
         {
             var kept = context.Request.Query.Where(q => q.Key != "after").Select(q => $"{q.Key}={Uri.EscapeDataString(q.Value.ToString())}");
             return $"/v1/jobs?{string.Join('&', kept.Append($"after={last}"))}";
         }
+    }
+
+    /// <summary>A job with these members alone, in the order in which it has them.</summary>
+    private static JsonObject Only(Job job, string[] fields)
+    {
+        var whole = JsonSerializer.SerializeToNode(job, Json)!.AsObject();
+        foreach (var other in whole.Select(member => member.Key).Except(fields).ToArray())
+        {
+            whole.Remove(other);
+        }
+
+        return whole;
     }
 
     private static Guid Id(string text) => Guid.TryParseExact(text, "D", out var id) ? id : throw NoJob(text);

@@ -30,7 +30,9 @@ internal sealed class JobQuery
     public static string[] Filters { get; } = ["state", "type", "queue", "tag", "createdAfter", "createdBefore"];
 
     /// <summary>What a list takes.</summary>
-    public static string[] OfList { get; } = [.. Filters, "limit", "after"];
+    public static string[] OfList { get; } = [.. Filters, "limit", "after", "fields"];
+
+    private static readonly string[] JobMembers = [.. ApiJson.Default.Job.Properties.Select(property => property.Name)];
 
     /// <summary>Reads a query with <paramref name="read"/>.</summary>
     /// <exception cref="Refusal">400: it holds what is not taken.</exception>
@@ -53,6 +55,18 @@ internal sealed class JobQuery
         After = Value<Guid>("after", text => Guid.TryParseExact(text, "D", out var after) ? after : null, "must be the id of a job"),
         Limit = Number("limit", 1, MaxPage) ?? DefaultPage,
     };
+
+    /// <summary>The members of a job that are wanted; null for all of them.</summary>
+    public string[]? Fields()
+    {
+        var names = Word("fields")?.Split(',', StringSplitOptions.TrimEntries);
+        if (names?.FirstOrDefault(name => !JobMembers.Contains(name)) is { } unknown)
+        {
+            invalid.Add("fields", $"'{unknown}' is no member of a job; it has {string.Join(", ", JobMembers)}");
+        }
+
+        return names;
+    }
 
     /// <summary>Whether to begin without the checkpoint.</summary>
     public bool FromStart() => Value<bool>("from", text => text switch { "start" => true, "checkpoint" => false, _ => null }, "must be checkpoint or start") ?? false;

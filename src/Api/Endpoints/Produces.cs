@@ -61,7 +61,7 @@ internal static class Produces
     /// <summary>Names query parameters that the endpoint reads by itself, so that it can tell all that is wrong with them.</summary>
     public static RouteHandlerBuilder TakesQuery(this RouteHandlerBuilder route, params string[] names) => route.AddOpenApiOperationTransformer((operation, _, _) =>
     {
-        operation.Parameters = [.. names.Select(name => new OpenApiParameter { Name = name, In = ParameterLocation.Query, Schema = new OpenApiSchema { Type = JsonSchemaType.String } })];
+        operation.Parameters = [.. operation.Parameters ?? [], .. names.Select(name => new OpenApiParameter { Name = name, In = ParameterLocation.Query, Schema = new OpenApiSchema { Type = JsonSchemaType.String } })];
         return Task.CompletedTask;
     });
 }

@@ -27,6 +27,7 @@ internal sealed class EventStream(WatchDuty watches, ApiLife life, IOptions<Json
         response.Headers["X-Accel-Buffering"] = "no"; // for an nginx that is set otherwise than ours
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, life.Leaving);
         Job? last = null;
+        ApiMetrics.StreamsOpen.Add(1);
         try
         {
             await response.WriteAsync(": events of a job\n\n", ended.Token);
@@ -47,6 +48,10 @@ internal sealed class EventStream(WatchDuty watches, ApiLife life, IOptions<Json
         catch (OperationCanceledException) when (life.Leaving.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
             await response.WriteAsync("retry: 500\n: this instance ends, ask again\n\n", context.RequestAborted);
+        }
+        finally
+        {
+            ApiMetrics.StreamsOpen.Add(-1);
         }
     }
 
