@@ -3,10 +3,8 @@ namespace QueueScale.Faults.Tests;
 /// <summary>Without its protection each scenario breaks the rule that the protection is for: the checker would notice.</summary>
 public sealed class ControlTests(ControlGround ground) : IClassFixture<ControlGround>
 {
-    public static TheoryData<string> Names => [.. Control.All.Select(control => control.Name)];
-
     [Theory]
-    [MemberData(nameof(Names))]
+    [MemberData(nameof(ControlGround.Names), MemberType = typeof(ControlGround))]
     public async Task Without_the_protection_the_checker_finds_the_rule_broken(string name)
     {
         var control = Control.All.Single(control => control.Name == name);
@@ -14,8 +12,13 @@ public sealed class ControlTests(ControlGround ground) : IClassFixture<ControlGr
         Assert.True(verdict.Broken.Any(broken => control.Rules.Contains(broken.Rule)), verdict.Report(stories: 1));
     }
 
+}
+
+/// <summary>It is the protection, and nothing else of the scenario, that makes the difference. These run beside the others, on servers of their own.</summary>
+public sealed class ProtectedTests(ControlGround ground) : IClassFixture<ControlGround>
+{
     [Theory]
-    [MemberData(nameof(Names))]
+    [MemberData(nameof(ControlGround.Names), MemberType = typeof(ControlGround))]
     public async Task With_the_protection_the_same_scenario_breaks_no_rule(string name)
     {
         var verdict = await Aim.RunAsync(ground.Ground, Control.All.Single(control => control.Name == name), protectionIsOff: false);
@@ -41,9 +44,13 @@ public sealed class ControlTests(ControlGround ground) : IClassFixture<ControlGr
 
 public sealed class ControlGround : IAsyncLifetime
 {
+    private static int count;
+
+    public static TheoryData<string> Names => [.. Control.All.Select(control => control.Name)];
+
     internal Ground Ground { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Ground = await Ground.StartAsync(RunFolder.OfCheckout.Below("tests-controls"));
+    public async ValueTask InitializeAsync() => Ground = await Ground.StartAsync(RunFolder.OfCheckout.Below($"tests-controls-{Interlocked.Increment(ref count)}"));
 
     public ValueTask DisposeAsync() => Ground.DisposeAsync();
 }

@@ -1,5 +1,8 @@
 namespace QueueScale.Faults.Tests;
 
+/// <summary>The short lane needs the machine to itself.</summary>
+[CollectionDefinition("alone", DisableParallelization = true)]
+[Collection("alone")]
 public sealed class ShortLaneTests
 {
     [Fact]
