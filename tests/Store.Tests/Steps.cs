@@ -25,6 +25,8 @@ public sealed class Steps : IAsyncDisposable
         Jobs = new(Database);
         Fleet = new(Database);
         Types = new(Database);
+        Schedules = new(Database);
+        Ticks = new(Database);
     }
 
     public Database Database { get; }
@@ -56,6 +58,10 @@ public sealed class Steps : IAsyncDisposable
     public FleetReader Fleet { get; }
 
     public JobTypes Types { get; }
+
+    public Schedules Schedules { get; }
+
+    public Ticks Ticks { get; }
 
     public static NewJob NewJob(string queue = "default", string input = "{}", short maxAttempts = 3) =>
         new() { Id = Guid.CreateVersion7(), Tenant = 1, Type = "test", Queue = queue, Input = input, MaxAttempts = maxAttempts };

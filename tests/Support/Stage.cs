@@ -62,8 +62,8 @@ public sealed class Stage(Servers servers) : IAsyncLifetime
         await servers.All.Rabbit.CreateVhostAsync(name);
     }
 
-    /// <summary>Deletes every job, worker and count.</summary>
-    public Task ForgetJobsAsync() => ExecuteAsync("truncate jobs, runs, queue_counts, lanes, workers, bulk_requests");
+    /// <summary>Deletes every job, worker, count, schedule and request in bulk.</summary>
+    public Task ForgetJobsAsync() => ExecuteAsync("truncate jobs, runs, queue_counts, lanes, workers, schedules, schedule_ticks, bulk_requests");
 
     /// <summary>Kills every process that was started here, and waits for their ends.</summary>
     public async Task StopAllAsync()
