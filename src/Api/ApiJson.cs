@@ -23,6 +23,9 @@ namespace QueueScale.Api;
 [JsonSerializable(typeof(QueueScaleInfo))]
 [JsonSerializable(typeof(SubmitJob))]
 [JsonSerializable(typeof(SubmitJob[]))]
+[JsonSerializable(typeof(Schedule))]
+[JsonSerializable(typeof(Page<Schedule>))]
+[JsonSerializable(typeof(PutSchedule))]
 [JsonSerializable(typeof(HealthReport))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {

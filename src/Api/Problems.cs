@@ -23,6 +23,8 @@ internal sealed class Refusal(int status, string kind, string title, string? det
 
     public static Refusal Invalid(InvalidFields fields) => new(422, "invalid-job", "The job is not valid.", $"Nothing was stored. See errors for each member, of which at most {InvalidFields.Most} are named.", fields);
 
+    public static Refusal InvalidSchedule(InvalidFields fields) => new(422, "invalid-schedule", "The schedule is not valid.", $"Nothing was changed. See errors for each member, of which at most {InvalidFields.Most} are named.", fields);
+
     public static Refusal TooLarge(string detail, InvalidFields? fields = null) => new(413, "too-large", "The request is too large.", detail, fields);
 
     public static Refusal NotFound(string detail) => new(404, "not-found", "There is no such thing here.", detail);

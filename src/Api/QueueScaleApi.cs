@@ -62,6 +62,10 @@ internal static class QueueScaleApi
         services.AddSingleton<Explanations>();
         services.AddSingleton<Lanes>();
         services.AddSingleton<DueJobs>();
+        services.AddSingleton<Schedules>();
+        services.AddSingleton<ScheduleReader>();
+        services.AddSingleton<Ticks>();
+        services.AddSingleton<PastTicks>();
         services.AddSingleton<ExpiredKeys>();
         services.AddSingleton<PastWorkers>();
         services.AddSingleton<Deaths>();
@@ -72,6 +76,7 @@ internal static class QueueScaleApi
         services.AddSingleton<ApiLife>();
         services.AddHostedService(provider => provider.GetRequiredService<ApiLife>());
         services.AddHostedService<DueJobsDuty>();
+        services.AddHostedService<ScheduleDuty>();
         services.AddHostedService<DeadWorkerDuty>();
         services.AddHostedService<ReconcileDuty>();
         services.AddHostedService<FeedDuty>();
@@ -105,6 +110,7 @@ internal static class QueueScaleApi
         app.MapProblemsPage();
         app.MapJobs();
         app.MapBulk();
+        app.MapSchedules();
         app.MapFleet();
         return app;
     }

@@ -149,6 +149,28 @@ public sealed class QueueScaleClient : IDisposable
     /// <summary>How far a request in bulk is.</summary>
     public Task<BulkRequest> GetBulkRequestAsync(Guid id, CancellationToken cancellation = default) => GetAsync<BulkRequest>($"v1/bulk/{id}", cancellation);
 
+    /// <summary>Makes a schedule, or replaces the one of that name. The same schedule once more changes nothing.</summary>
+    /// <param name="name">1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or a digit.</param>
+    /// <param name="schedule">When it ticks, and the job that each tick makes.</param>
+    /// <param name="cancellation">Ends the call; the schedule may be there all the same.</param>
+    /// <exception cref="QueueScaleException">422: the name, the times or the job are not valid.</exception>
+    public Task<Schedule> PutScheduleAsync(string name, PutSchedule schedule, CancellationToken cancellation = default) =>
+        SendAsync<Schedule>(new HttpRequestMessage(HttpMethod.Put, PathOf(name)) { Content = JsonContent.Create(schedule, options: ClientJson.Options) }, cancellation);
+
+    /// <summary>Reads one schedule.</summary>
+    public Task<Schedule> GetScheduleAsync(string name, CancellationToken cancellation = default) => GetAsync<Schedule>(PathOf(name), cancellation);
+
+    /// <summary>Reads the first page of the schedules, by name. <see cref="GetNextAsync{T}"/> reads on.</summary>
+    public Task<Page<Schedule>> GetSchedulesAsync(CancellationToken cancellation = default) => GetAsync<Page<Schedule>>("v1/schedules", cancellation);
+
+    /// <summary>Deletes a schedule. The jobs that it has made stay.</summary>
+    /// <exception cref="QueueScaleException">404: there is none of that name.</exception>
+    public async Task DeleteScheduleAsync(string name, CancellationToken cancellation = default)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Delete, PathOf(name));
+        using var answer = await MustSucceedAsync(request, cancellation);
+    }
+
     /// <summary>The job types that workers have registered.</summary>
     public Task<Page<JobTypeInfo>> GetJobTypesAsync(CancellationToken cancellation = default) => GetAsync<Page<JobTypeInfo>>("v1/job-types", cancellation);
 
@@ -205,11 +227,19 @@ public sealed class QueueScaleClient : IDisposable
     private async Task<T> SendAsync<T>(HttpRequestMessage request, CancellationToken cancellation)
     {
         using (request)
-        using (var answer = await _http.SendAsync(request, cancellation))
+        using (var answer = await MustSucceedAsync(request, cancellation))
         {
-            if (!answer.IsSuccessStatusCode) throw await Refusal.ReadAsync(answer, cancellation);
             return await answer.Content.ReadFromJsonAsync<T>(ClientJson.Options, cancellation)
                 ?? throw new QueueScaleException((int)answer.StatusCode, "The answer is empty", "The API answered `null`. Is something else listening at this address?");
         }
     }
+
+    private async Task<HttpResponseMessage> MustSucceedAsync(HttpRequestMessage request, CancellationToken cancellation)
+    {
+        var answer = await _http.SendAsync(request, cancellation);
+        if (answer.IsSuccessStatusCode) return answer;
+        using (answer) throw await Refusal.ReadAsync(answer, cancellation);
+    }
+
+    private static string PathOf(string schedule) => $"v1/schedules/{Uri.EscapeDataString(schedule)}";
 }

@@ -9,6 +9,9 @@ public sealed record Answer(int Status, string ContentType, HttpResponseHeaders 
 
     public Guid JobId => Json.GetProperty("id").GetGuid();
 
+    /// <summary>A member that is a text.</summary>
+    public string? Text(string member) => Json.GetProperty(member).GetString();
+
     /// <summary>The members that a refusal names, in order.</summary>
     public IReadOnlyList<string> Pointers => Json.TryGetProperty("errors", out var errors) ? [.. errors.EnumerateObject().Select(e => e.Name).Order(StringComparer.Ordinal)] : [];
 

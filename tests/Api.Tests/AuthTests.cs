@@ -48,6 +48,10 @@ public sealed class AuthTests(RunningApi api)
     [InlineData("GET", "/v1/workers")]
     [InlineData("GET", "/v1/queues")]
     [InlineData("GET", "/v1/queues/default/scale")]
+    [InlineData("GET", "/v1/schedules")]
+    [InlineData("GET", "/v1/schedules/nightly")]
+    [InlineData("PUT", "/v1/schedules/nightly")]
+    [InlineData("DELETE", "/v1/schedules/nightly")]
     [InlineData("GET", "/v1/no-such-thing")]
     [InlineData("DELETE", "/v1")]
     public async Task Everything_below_v1_needs_a_key(string method, string path)

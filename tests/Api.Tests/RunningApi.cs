@@ -98,6 +98,16 @@ public sealed class RunningApi(Servers servers) : IAsyncLifetime
         return await Answer.OfAsync(await client.PostAsync(new Uri(path, UriKind.Relative), content));
     }
 
+    /// <summary>Puts a schedule, byte for byte.</summary>
+    public async Task<Answer> PutScheduleAsync(string name, string body)
+    {
+        using var content = new StringContent(body, Encoding.UTF8, "application/json");
+        return await Answer.OfAsync(await client.PutAsync(new Uri($"v1/schedules/{Uri.EscapeDataString(name)}", UriKind.Relative), content));
+    }
+
+    /// <summary>Deletes whatever is there.</summary>
+    public async Task<Answer> DeleteAsync(string path) => await Answer.OfAsync(await client.DeleteAsync(new Uri(path, UriKind.Relative)));
+
     /// <summary>Sends a submission.</summary>
     public Task<Answer> SubmitAsync(string body) => PostAsync("v1/jobs", Encoding.UTF8.GetBytes(body));
 
@@ -138,5 +148,5 @@ public sealed class RunningApi(Servers servers) : IAsyncLifetime
 
     /// <summary>What a submission would change.</summary>
     public Task<string> RowsAsync() => Stage.ScalarAsync<string>(
-        "select concat((select count(*) from jobs), ' jobs, ', (select coalesce(sum(entered + waiting), 0) from queue_counts), ' counted')");
+        "select concat((select count(*) from jobs), ' jobs, ', (select count(*) from schedules), ' schedules, ', (select coalesce(sum(entered + waiting), 0) from queue_counts), ' counted')");
 }

@@ -28,6 +28,7 @@ public sealed class FencesTests
         ("Npgsql", ["Store", "Jobs/CsvImport", "Cli/Demo"]), // csv.import writes its table itself; the demo checks it by other code
         ("Microsoft.EntityFrameworkCore", ["Store"]),
         ("Serilog", ["Hosting"]),
+        ("Quartz", ["Api"]),
         ("Spectre.Console", ["Cli"]),
         ("System.CommandLine", ["Cli"]),
     ];

@@ -15,7 +15,7 @@ internal static class JobEndpoints
     private const int MaxBatch = 10_000;
 
     /// <summary>What a submission may add to its input.</summary>
-    private const int Envelope = 16 * 1024;
+    internal const int Envelope = 16 * 1024;
 
     private static readonly JsonSerializerOptions Json = ApiJson.NewOptions();
 

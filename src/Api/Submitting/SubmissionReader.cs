@@ -27,7 +27,26 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
     /// <summary>Reads several submissions; pointers begin with an element's index.</summary>
     public Task<IReadOnlyList<NewJob>> ReadBatchAsync(IReadOnlyList<JsonElement> bodies, int tenant) => ReadAsync([.. bodies.Select((body, index) => ($"/{index}", body))], tenant);
 
+    /// <summary>Reads a submission that is part of something else.</summary>
+    /// <param name="pointer">Where it stands.</param>
+    /// <param name="body">The submission.</param>
+    /// <param name="tenant">Whose it is.</param>
+    /// <param name="invalid">What is wrong with it is added.</param>
+    /// <returns>Null where its type is not known.</returns>
+    public async Task<NewJob?> ReadPartAsync(string pointer, JsonElement body, int tenant, InvalidFields invalid)
+    {
+        var (jobs, wrong) = await CheckAsync([(pointer, body)], tenant);
+        invalid.AddAll(wrong);
+        return jobs is [var job] ? job : null;
+    }
+
     private async Task<IReadOnlyList<NewJob>> ReadAsync(IReadOnlyList<(string Pointer, JsonElement Body)> submissions, int tenant)
+    {
+        var (jobs, invalid) = await CheckAsync(submissions, tenant);
+        return invalid.Any ? throw Refusal.Invalid(invalid) : jobs;
+    }
+
+    private async Task<(IReadOnlyList<NewJob> Jobs, InvalidFields Invalid)> CheckAsync(IReadOnlyList<(string Pointer, JsonElement Body)> submissions, int tenant)
     {
         var jobs = Read(submissions, tenant, out var invalid);
         if (invalid.Any)
@@ -36,7 +55,7 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
             jobs = Read(submissions, tenant, out invalid);
         }
 
-        return invalid.Any ? throw Refusal.Invalid(invalid) : jobs;
+        return (jobs, invalid);
     }
 
     private List<NewJob> Read(IReadOnlyList<(string Pointer, JsonElement Body)> submissions, int tenant, out InvalidFields invalid)

@@ -1,0 +1,88 @@
+using System.Globalization;
+using Microsoft.Extensions.Options;
+using QueueScale.Contracts;
+using QueueScale.Store;
+
+namespace QueueScale.Api;
+
+/// <summary>Schedules: putting, reading and deleting them.</summary>
+internal static class ScheduleEndpoints
+{
+    private const int MaxPage = 200;
+    private const int DefaultPage = 50;
+
+    public static void MapSchedules(this IEndpointRouteBuilder routes)
+    {
+        var schedules = routes.MapGroup("/v1/schedules").WithTags("Schedules").AddEndpointFilter(StoreDeadline.ApplyAsync);
+        schedules.MapGet("", ListAsync).WithName("ListSchedules").WithSummary("Lists the schedules, by name.").TakesQuery("limit", "after").Produces<Page<Schedule>>().ProducesProblems(400, 503);
+        schedules.MapGet("/{name}", FindAsync).WithName("GetSchedule").WithSummary("Reads a schedule.").Produces<Schedule>().ProducesProblems(404, 503);
+        routes.MapPut("/v1/schedules/{name}", PutAsync).WithTags("Schedules").WithName("PutSchedule").WithSummary("Makes a schedule, or replaces the one of that name.")
+            .Accepts<PutSchedule>("application/json").Produces<Schedule>().Produces<Schedule>(201).ProducesProblems(400, 413, 415, 422, 503);
+        schedules.MapDelete("/{name}", DeleteAsync).WithName("DeleteSchedule").WithSummary("Deletes a schedule; its jobs stay.").Produces(204).ProducesProblems(404, 503);
+    }
+
+    private static async Task<IResult> PutAsync(string name, HttpContext context, ScheduleReader reader, Schedules schedules, IOptions<ApiOptions> options)
+    {
+        using var body = await JsonBody.ReadAsync(context, options.Value.MaxInputBytes + JobEndpoints.Envelope);
+        var (schedule, times) = await reader.ReadAsync(name, body.Json.RootElement, context.Tenant());
+        try
+        {
+            var (stored, isNew) = await StoreDeadline.ApplyAsync(context, async () =>
+            {
+                var now = await schedules.TimeAsync(context.RequestAborted);
+                return await schedules.PutAsync(schedule, schedule.Paused ? null : times.Next(now), context.RequestAborted);
+            });
+            return isNew ? TypedResults.Created(stored.Links.Self, stored) : TypedResults.Ok(stored);
+        }
+        catch (DataRefused refused)
+        {
+            throw Refusal.InvalidSchedule(InvalidFields.Of("/job/input", $"cannot be stored: {refused.Message}"));
+        }
+    }
+
+    private static async Task<Schedule> FindAsync(string name, HttpContext context, Schedules schedules) =>
+        await schedules.FindAsync(Known(name), context.Tenant(), context.RequestAborted) ?? throw NoSchedule(name);
+
+    private static async Task<IResult> DeleteAsync(string name, HttpContext context, Schedules schedules) =>
+        await schedules.DeleteAsync(Known(name), context.Tenant(), context.RequestAborted) ? TypedResults.NoContent() : throw NoSchedule(name);
+
+    private static async Task<Page<Schedule>> ListAsync(HttpContext context, Schedules schedules)
+    {
+        var (limit, after) = ReadPage(context.Request.Query);
+
+        // One more than asked for says whether there is a next page.
+        var found = await schedules.ListAsync(after, limit + 1, context.Tenant(), context.RequestAborted);
+        return found.Count <= limit ? new Page<Schedule>(found) : new Page<Schedule>([.. found.Take(limit)], $"/v1/schedules?limit={limit}&after={found[limit - 1].Name}");
+    }
+
+    private static (int Limit, string? After) ReadPage(IQueryCollection query)
+    {
+        var (invalid, limit, after) = (new InvalidFields(), DefaultPage, (string?)null);
+        foreach (var (name, values) in query)
+        {
+            switch (name)
+            {
+                case "limit" when values is [{ } text] && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= MaxPage:
+                    break;
+                case "limit":
+                    invalid.Add(name, $"must be given once, as a whole number from 1 to {MaxPage}");
+                    break;
+                case "after" when values is [{ } text] && QueueName.IsValid(text):
+                    after = text;
+                    break;
+                case "after":
+                    invalid.Add(name, "must be given once, as the name of a schedule");
+                    break;
+                default:
+                    invalid.Add(name, "is unknown; a list of schedules takes limit, after");
+                    break;
+            }
+        }
+
+        return invalid.Any ? throw Refusal.Unreadable("The query holds what a list does not take.", invalid) : (limit, after);
+    }
+
+    private static string Known(string name) => QueueName.IsValid(name) ? name : throw NoSchedule(name);
+
+    private static Refusal NoSchedule(string name) => Refusal.NotFound($"There is no schedule '{name}'.");
+}
