@@ -168,6 +168,7 @@ public sealed class CronTests
     [InlineData("America/Port-au-Prince", true)]
     [InlineData("Etc/GMT+5", true)]
     [InlineData("europe/berlin", false)]
+    [InlineData("Europe/BERLIN", false)]
     [InlineData("Europe/Nowhere", false)]
     [InlineData("Europe", false)]
     [InlineData("CET", false)]

@@ -8,8 +8,8 @@ public sealed class ScheduleTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
     /// <summary>All schedules whose names begin so.</summary>
     private const string Of = "name like 'of-%'";
 
-    /// <summary>Jobs that are no tick's, and jobs that a tick has made beside the one that is noted.</summary>
-    private const string Stray = "select count(*) from jobs j where not exists (select from schedule_ticks t where t.job = j.id)";
+    /// <summary>Jobs that no tick has made, or made beside another one, and ticks without a job.</summary>
+    private const string Stray = "select count(*) from jobs j full join schedule_ticks t on t.job = j.id where j.id is null or t.job is null";
 
     public async ValueTask DisposeAsync()
     {
@@ -32,12 +32,10 @@ public sealed class ScheduleTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
         await stage.ExecuteAsync("update schedules set next_at = clock_timestamp() + interval '30 min' where name = 'soon'"); // not yet, whatever any of them thinks the time is
         for (var wave = 0; wave < 100; wave++)
         {
-            await stage.ExecuteAsync($"update schedules set next_at = date_trunc('minute', clock_timestamp()) where {Of} and right(name, 2) = '{wave:00}'");
-            await Task.Delay(Random.Shared.Next(60), TestContext.Current.CancellationToken);
+            await MoveAsync(wave);
         }
 
         await MadeAsync(1000);
-        Assert.Equal(1000, await stage.ScalarAsync<long>($"select count(*) from schedules s join jobs j on j.id = s.last_job where s.{Of} and s.last_at < clock_timestamp()"));
         await EachMinuteAsync();
         Assert.Equal(0, await stage.ScalarAsync<long>(Stray));
         Assert.Equal(0, await stage.ScalarAsync<long>("select count(*) from schedule_ticks where name = 'soon'"));
@@ -70,17 +68,18 @@ public sealed class ScheduleTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
         var client = stage.Client((await Task.WhenAll(Enumerable.Range(1, 3).Select(n => stage.StartApiAsync($"api-{n}"))))[0]);
         await stage.StartWorkerAsync("w1");
         await PutManyAsync(client, 1000);
-        for (var strike = 0; strike < 4; strike++)
+        for (var wave = 0; wave < 100; wave++)
         {
-            await stage.ExecuteAsync($"update schedules set next_at = date_trunc('minute', clock_timestamp()) where {Of} and right(name, 1) in ('{strike}', '{strike + 4}')");
-            await Task.Delay(Random.Shared.Next(250), TestContext.Current.CancellationToken); // a duty's pause: in the midst of the ticks, or just before or after them
-            await stage.Servers.All.Postgres.KillAsync();
-            await stage.Servers.All.Postgres.StartAsync();
-            stage.Sql.Clear();
+            await MoveAsync(wave);
+            if (wave % 20 == 19)
+            {
+                await stage.Servers.All.Postgres.KillAsync(); // in the midst of ticks: a duty's pause is longer than that of the waves
+                await stage.Servers.All.Postgres.StartAsync();
+                stage.Sql.Clear();
+            }
         }
 
-        await MadeAsync(800);
-        Assert.Equal(0, await stage.ScalarAsync<long>(Stray));
+        await MadeAsync(1000);
         await Waiting.UntilAsync(async () => await stage.ScalarAsync<long>("select count(*) from jobs where state <> 5") == 0, patience: TimeSpan.FromSeconds(60));
     }
 
@@ -132,12 +131,20 @@ public sealed class ScheduleTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
             """);
     }
 
+    /// <summary>Makes ten of a thousand schedules due.</summary>
+    private async Task MoveAsync(int wave)
+    {
+        await stage.ExecuteAsync($"update schedules set next_at = date_trunc('minute', clock_timestamp()) where {Of} and right(name, 2) = '{wave:00}'");
+        await Task.Delay(Random.Shared.Next(60), TestContext.Current.CancellationToken);
+    }
+
     private async Task MadeAsync(int ticks)
     {
         long made = 0;
         await Waiting.UntilAsync(async () => (made = await stage.ScalarAsync<long>($"select count(*) from schedule_ticks where {Of}")) >= ticks, () => $"{made} of {ticks} ticks were made");
         await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken); // for those that would come too often
         Assert.Equal(ticks, await stage.ScalarAsync<long>($"select count(*) from schedule_ticks where {Of}"));
+        Assert.Equal(0, await stage.ScalarAsync<long>(Stray));
     }
 
     /// <summary>Waits for a minute to begin and asserts that it, and each before, has made its job in its first seconds.</summary>
