@@ -27,11 +27,8 @@ internal static class ScheduleEndpoints
         var (schedule, times) = await reader.ReadAsync(name, body.Json.RootElement, context.Tenant());
         try
         {
-            var (stored, isNew) = await StoreDeadline.ApplyAsync(context, async () =>
-            {
-                var now = await schedules.TimeAsync(context.RequestAborted);
-                return await schedules.PutAsync(schedule, schedule.Paused ? null : times.Next(now), context.RequestAborted);
-            });
+            var (stored, isNew) = await StoreDeadline.WithinAsync(
+                async limit => await schedules.PutAsync(schedule, schedule.Paused ? null : times.Next(await schedules.TimeAsync(limit)), limit), context.RequestAborted);
             return isNew ? TypedResults.Created(stored.Links.Self, stored) : TypedResults.Ok(stored);
         }
         catch (DataRefused refused)

@@ -10,6 +10,7 @@ internal static class StoreDeadline
     /// <summary>For a whole request.</summary>
     public static async ValueTask<object?> ApplyAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
     {
+        var context = invocation.HttpContext;
         var callerGone = context.RequestAborted;
         try
         {
