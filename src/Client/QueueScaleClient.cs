@@ -76,10 +76,11 @@ public sealed class QueueScaleClient : IDisposable
     /// <exception cref="QueueScaleException">404: there is no such job.</exception>
     public async IAsyncEnumerable<Job> WatchAsync(Guid id, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
-        for (var (heard, isFinal) = (Stopwatch.StartNew(), false); !isFinal; await Task.Delay(isFinal ? TimeSpan.Zero : Pause, cancellation))
+        var silence = new Silence();
+        for (var isFinal = false; !isFinal; await Task.Delay(isFinal ? TimeSpan.Zero : Pause, cancellation))
         {
             await using var events = EventsAsync(id, cancellation).GetAsyncEnumerator(cancellation);
-            while (await NextAsync(events, heard))
+            while (await NextAsync(events, silence))
             {
                 yield return events.Current;
                 isFinal = events.Current.State.IsFinal();
@@ -133,18 +134,18 @@ public sealed class QueueScaleClient : IDisposable
     /// <param name="rate">Jobs a second at most; null without a limit.</param>
     /// <param name="cancellation">Ends the call; the request may be there all the same.</param>
     public Task<BulkRequest> RetryJobsAsync(JobFilter filter, bool fromStart = false, int? rate = null, CancellationToken cancellation = default) =>
-        PostAsync<BulkRequest>("v1/jobs/retry" + filter.ToQuery(("from", fromStart ? "start" : "checkpoint"), ("rate", rate?.ToString(CultureInfo.InvariantCulture))), body: null, cancellation);
+        PostAsync<BulkRequest>("v1/jobs/retry" + (filter with { Limit = null }).ToQuery(("from", fromStart ? "start" : "checkpoint"), ("rate", rate?.ToString(CultureInfo.InvariantCulture))), body: null, cancellation);
 
     /// <summary>How many jobs <see cref="RetryJobsAsync"/> would run again now.</summary>
     public async Task<long> CountRetryJobsAsync(JobFilter filter, CancellationToken cancellation = default) =>
-        (await PostAsync<BulkCount>("v1/jobs/retry" + filter.ToQuery(("dryRun", "true")), body: null, cancellation)).Matched;
+        (await PostAsync<BulkCount>("v1/jobs/retry" + (filter with { Limit = null }).ToQuery(("dryRun", "true")), body: null, cancellation)).Matched;
 
     /// <summary>Cancels all jobs that fit, in the background.</summary>
     /// <param name="filter">Which; at least one member must be set.</param>
     /// <param name="rate">Jobs a second at most; null without a limit.</param>
     /// <param name="cancellation">Ends the call; the request may be there all the same.</param>
     public Task<BulkRequest> CancelJobsAsync(JobFilter filter, int? rate = null, CancellationToken cancellation = default) =>
-        PostAsync<BulkRequest>("v1/jobs/cancel" + filter.ToQuery(("rate", rate?.ToString(CultureInfo.InvariantCulture))), body: null, cancellation);
+        PostAsync<BulkRequest>("v1/jobs/cancel" + (filter with { Limit = null }).ToQuery(("rate", rate?.ToString(CultureInfo.InvariantCulture))), body: null, cancellation);
 
     /// <summary>How far a request in bulk is.</summary>
     public Task<BulkRequest> GetBulkRequestAsync(Guid id, CancellationToken cancellation = default) => GetAsync<BulkRequest>($"v1/bulk/{id}", cancellation);
@@ -209,19 +210,33 @@ public sealed class QueueScaleClient : IDisposable
         await foreach (var read in SseParser.Create(body, (_, data) => JsonSerializer.Deserialize<Job>(data, ClientJson.Options)!).EnumerateAsync(cancellation)) yield return read.Data;
     }
 
-    /// <returns>False at the end of the events, and where they broke off not long ago.</returns>
-    private static async Task<bool> NextAsync(IAsyncEnumerator<Job> events, Stopwatch heard)
+    /// <returns>False at the end of the events, and where they broke off or did not come while that may be borne.</returns>
+    private static async Task<bool> NextAsync(IAsyncEnumerator<Job> events, Silence silence)
     {
         try
         {
-            var another = await events.MoveNextAsync();
-            heard.Restart();
-            return another;
+            if (await events.MoveNextAsync())
+            {
+                silence.End();
+                return true;
+            }
         }
-        catch (Exception error) when (heard.Elapsed < AwayPatience && error is HttpRequestException or IOException or QueueScaleException { Status: 429 or >= 500 })
+        catch (Exception error) when (!silence.IsTooLong() && error is HttpRequestException or IOException or QueueScaleException { Status: 429 or >= 500 })
         {
             return false;
         }
+
+        return silence.IsTooLong() ? throw new HttpRequestException($"For {AwayPatience.TotalSeconds} s the events of the job have ended without any. Is something else listening at this address?") : false;
+    }
+
+    /// <summary>For how long nothing has been heard although it was tried.</summary>
+    private sealed class Silence
+    {
+        private long? _since;
+
+        public void End() => _since = null;
+
+        public bool IsTooLong() => Stopwatch.GetElapsedTime(_since ??= Stopwatch.GetTimestamp()) > AwayPatience;
     }
 
     private async Task<T> SendAsync<T>(HttpRequestMessage request, CancellationToken cancellation)

@@ -33,7 +33,7 @@ public sealed class BatchTests(RunningApi api)
     }
 
     [Theory]
-    [InlineData("application/x-ndjson")]
+    [InlineData("application/X-NDJSON")]
     [InlineData("application/jsonl; charset=utf-8")]
     public async Task Lines_of_JSON_are_a_batch_too(string contentType)
     {
@@ -48,6 +48,7 @@ public sealed class BatchTests(RunningApi api)
         var unreadable = await api.RefusesAsync(() => LinesAsync($"{Good}\n\n{Good},{Good}\n"), 400);
         Assert.Contains("in line 3", unreadable.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
         await api.RefusesAsync(() => LinesAsync("\n \n"), 422, "");
+        await api.RefusesAsync(() => LinesAsync(string.Concat(Enumerable.Repeat("1\n", 2_000_000))), 422, "");
     }
 
     [Fact]

@@ -58,12 +58,12 @@ internal sealed class Play
         Faults.Add(new Fault { Kind = kind, Target = "worker-1", Begun = Now, Ended = Wait(seconds), JobsHit = jobsHit });
 
     /// <summary>An API is asked for the depth, and the table before and after; null where there is no answer.</summary>
-    public void Look((long Ready, long Running, long Waiting)? table, (long Ready, long Running, long Waiting)? shown)
+    public void Look((long Ready, long Running, long Waiting)? table, (long Ready, long Running, long Waiting)? shown, DateTime? oldestAt = null, double? oldestSeconds = null)
     {
-        Depth.Add(new DepthSample { Who = "api-1", Before = Reading(table), Shown = Reading(shown), After = Reading(table) });
+        Depth.Add(new DepthSample { Who = "api-1", Before = Reading(table, oldestAt), Shown = Reading(shown, shownSeconds: oldestSeconds), After = Reading(table, oldestAt) });
 
-        DepthReading Reading((long Ready, long Running, long Waiting)? depth) =>
-            new(Wait(), Wait(), depth is { } known ? [new QueueDepth("default", known.Ready, known.Running, known.Waiting)] : null);
+        DepthReading Reading((long Ready, long Running, long Waiting)? depth, DateTime? tableAt = null, double? shownSeconds = null) =>
+            new(Wait(), Wait(), depth is { } known ? [new QueueDepth("default", known.Ready, known.Running, known.Waiting, tableAt, shownSeconds)] : null);
     }
 
     /// <summary>A worker is asked for its readiness while three jobs are ready, which it shows unless it is told not to.</summary>

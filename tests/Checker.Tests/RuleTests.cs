@@ -281,6 +281,43 @@ public sealed class RuleTests
         play.Look(table: (0, 0, 0), shown: (0, 0, 0));
     });
 
+    [Theory]
+    [InlineData(20.0, 20.0, false)]
+    [InlineData(20.0, 19.0, false)] // as it was a tick ago
+    [InlineData(20.0, 17.0, true)]
+    [InlineData(20.0, 22.0, true)]
+    [InlineData(20.0, 0.0, true)]
+    [InlineData(null, 0.0, false)]
+    [InlineData(null, 5.0, true)]
+    public void C10_an_age_of_the_oldest_job_that_it_does_not_have(double? age, double shown, bool breaks)
+    {
+        void Show(Play play)
+        {
+            var job = age is null ? null : play.Submit(4);
+            var at = play.Now;
+            var jobs = (age is null ? 0L : 1, 0L, 0L);
+            for (var second = 0; second < 30; second++)
+            {
+                var now = (play.Now - at).TotalSeconds;
+                play.Look(jobs, jobs, age is null ? null : at, second == 20 ? shown : age is null ? 0 : now);
+                play.Wait(1 - (play.Now - at).TotalSeconds + second);
+            }
+
+            job?.Finish();
+        }
+
+        if (breaks)
+        {
+            Breaks("C10", "showed a wrong age of the oldest ready job 1 times", Show);
+        }
+        else
+        {
+            var play = new Play();
+            Show(play);
+            Assert.True(play.Judged().Passed, play.Judged().Report());
+        }
+    }
+
     [Fact]
     public void C10_a_depth_that_stays_away() => Breaks("C10", "showed no depth", play =>
     {

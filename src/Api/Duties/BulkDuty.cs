@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using QueueScale.Bus;
 using QueueScale.Hosting;
 using QueueScale.Store;
@@ -10,18 +11,35 @@ internal sealed class BulkDuty(BulkRequests requests, WakeUps wakeUps, DepthDuty
     public override async Task<int> RunOnceAsync(CancellationToken cancellation)
     {
         var total = 0;
+        ExceptionDispatchInfo? failure = null;
         foreach (var request in await requests.OpenAsync(cancellation))
         {
-            while (await requests.NextAsync(request, cancellation) is { Looked: > 0 } page)
+            try
             {
-                await wakeUps.SendAsync(page.Queued);
-                foreach (var alike in page.Cancelled.CountBy(job => job))
-                {
-                    FinishedJobs.Add(depth.Label(alike.Key.Queue), types.Label(alike.Key.Type), "cancelled", alike.Value);
-                }
-
-                total += page.Looked;
+                total += await CarryOutAsync(request, cancellation);
             }
+            catch (Exception error) when (!cancellation.IsCancellationRequested)
+            {
+                failure = ExceptionDispatchInfo.Capture(error); // told once for all; the others go on
+            }
+        }
+
+        failure?.Throw();
+        return total;
+    }
+
+    private async Task<int> CarryOutAsync(Guid request, CancellationToken cancellation)
+    {
+        var total = 0;
+        while (await requests.NextAsync(request, cancellation) is { } page)
+        {
+            await wakeUps.SendAsync(page.Queued);
+            foreach (var alike in page.Cancelled.CountBy(job => job))
+            {
+                FinishedJobs.Add(depth.Label(alike.Key.Queue), types.Label(alike.Key.Type), "cancelled", alike.Value);
+            }
+
+            total += page.Fitted;
         }
 
         return total;

@@ -49,7 +49,7 @@ internal static class JobEndpoints
             job = await reader.ReadAsync(body.Json.RootElement, context.Tenant());
         }
 
-        MustFit([job], depth, options.Value);
+        await MustFitAsync([job], key, submissions, depth, options.Value);
         var once = await StoreAsync(submissions, [job], key);
         var id = once.Earlier is [var earlier, ..] ? earlier : job.Id;
         if (once.Earlier is null)
@@ -71,7 +71,7 @@ internal static class JobEndpoints
     }
 
     /// <exception cref="Refusal">429: a queue would hold more than it may.</exception>
-    private static void MustFit(IReadOnlyList<NewJob> jobs, DepthDuty depth, ApiOptions options)
+    private static async Task MustFitAsync(IReadOnlyList<NewJob> jobs, IdempotencyKey? key, Submissions submissions, DepthDuty depth, ApiOptions options)
     {
         if (options.MaxBacklog is not { } most)
         {
@@ -80,7 +80,12 @@ internal static class JobEndpoints
 
         foreach (var (queue, more) in jobs.CountBy(job => job.Queue))
         {
-            if (depth.Backlog(queue) is { } backlog && backlog + more > most)
+            if (more > most)
+            {
+                throw Refusal.Invalid(InvalidFields.Of("", $"holds {more} jobs for queue {queue}, which may hold {most} in all (Api:MaxBacklog)"));
+            }
+
+            if (depth.Backlog(queue) is { } backlog && backlog + more > most && (key is null || !await submissions.KnowsAsync(jobs[0].Tenant, key)))
             {
                 throw new Refusal(429, "backlog-full", "The queue is full.", $"Queue {queue} holds {backlog} jobs of {most} that it may (Api:MaxBacklog); {more} more do not fit. Nothing was stored. Try again later, or let more workers serve it.") { RetryAfter = TimeSpan.FromSeconds(5) };
             }
@@ -129,15 +134,15 @@ internal static class JobEndpoints
 
     private static async Task SubmitBatchAsync(HttpContext context, SubmissionReader reader, Submissions submissions, DepthDuty depth, IOptions<ApiOptions> options)
     {
-        var (bytes, elements) = await JsonBody.ReadManyAsync(context, options.Value.MaxBatchBytes);
+        var (bytes, elements) = await JsonBody.ReadManyAsync(context, options.Value.MaxBatchBytes, MaxBatch + 1);
         var key = IdempotencyHeader.Read(context, bytes);
         if (elements.Count is 0 or > MaxBatch)
         {
-            throw Refusal.Invalid(InvalidFields.Of("", $"holds {elements.Count} submissions; a batch has 1 to {MaxBatch}"));
+            throw Refusal.Invalid(InvalidFields.Of("", $"must hold 1 to {MaxBatch} submissions"));
         }
 
         var jobs = await reader.ReadBatchAsync(elements, context.Tenant());
-        MustFit(jobs, depth, options.Value);
+        await MustFitAsync(jobs, key, submissions, depth, options.Value);
         var once = await StoreAsync(submissions, jobs, key);
         if (once.Earlier is not null)
         {
@@ -168,7 +173,7 @@ internal static class JobEndpoints
         var (request, response) = (context.Request, context.Response);
         var version = new EntityTagHeaderValue($"\"{stored.Version}\"", isWeak: true); // of what is said, however it is encoded
         response.GetTypedHeaders().ETag = version;
-        response.Headers.CacheControl = stored.Job.State.IsFinal() ? "private, max-age=60" : "private, no-cache";
+        response.Headers.CacheControl = stored.Job.State == JobState.Succeeded ? "private, max-age=60" : "private, no-cache"; // what has failed or was cancelled may be run again
         if (request.GetTypedHeaders().IfNoneMatch.Any(known => known.Compare(version, useStrongComparison: false) || known == EntityTagHeaderValue.Any))
         {
             response.StatusCode = StatusCodes.Status304NotModified;

@@ -33,13 +33,16 @@ internal sealed record JsonBody(byte[] Bytes, JsonDocument Json) : IDisposable
 
     /// <summary>Reads the elements of an array, or of lines of JSON (<c>application/x-ndjson</c>).</summary>
     /// <exception cref="Refusal">Among others 422: it is neither.</exception>
-    public static async Task<(byte[] Bytes, IReadOnlyList<JsonElement> Elements)> ReadManyAsync(HttpContext context, int limit)
+    /// <param name="context">The request.</param>
+    /// <param name="limit">The most bytes to read.</param>
+    /// <param name="most">Further lines are not looked at.</param>
+    public static async Task<(byte[] Bytes, IReadOnlyList<JsonElement> Elements)> ReadManyAsync(HttpContext context, int limit, int most)
     {
-        var type = context.Request.GetTypedHeaders().ContentType?.MediaType.Value;
+        var type = context.Request.GetTypedHeaders().ContentType?.MediaType.Value?.ToLowerInvariant();
         if (type is LinesType or OtherLinesType)
         {
             var lines = await ReadAllAsync(context, limit);
-            return (lines, Lines(lines));
+            return (lines, Lines(lines, most));
         }
 
         if (!context.Request.HasJsonContentType())
@@ -52,10 +55,10 @@ internal sealed record JsonBody(byte[] Bytes, JsonDocument Json) : IDisposable
         return (bytes, root.ValueKind == JsonValueKind.Array ? [.. root.EnumerateArray()] : throw Refusal.Invalid(InvalidFields.Of("", "must be an array of submissions")));
     }
 
-    private static List<JsonElement> Lines(ReadOnlyMemory<byte> bytes)
+    private static List<JsonElement> Lines(ReadOnlyMemory<byte> bytes, int most)
     {
         var elements = new List<JsonElement>();
-        for (var (number, rest) = (1, bytes); rest.Length > 0; number++)
+        for (var (number, rest) = (1, bytes); rest.Length > 0 && elements.Count < most; number++)
         {
             var end = rest.Span.IndexOf((byte)'\n');
             var line = end < 0 ? rest : rest[..end];

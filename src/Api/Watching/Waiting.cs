@@ -12,8 +12,8 @@ internal sealed class Waiting(WatchDuty watches, ApiLife life, TimeProvider cloc
     public const string Prefer = "Prefer";
     public const string Applied = "Preference-Applied";
 
-    /// <summary>A longer wait is cut to this; <c>Preference-Applied</c> says so. Proxies give up on an answer not much later.</summary>
-    public static readonly TimeSpan Longest = TimeSpan.FromSeconds(60);
+    /// <summary>A longer wait is cut to this; <c>Preference-Applied</c> says so. Most proxies give up on an answer after a minute.</summary>
+    public static readonly TimeSpan Longest = TimeSpan.FromSeconds(50);
 
     /// <summary>Reads the header, and promises in the answer what it will get.</summary>
     /// <returns>Null where nothing of the kind is preferred.</returns>
@@ -27,7 +27,7 @@ internal sealed class Waiting(WatchDuty watches, ApiLife life, TimeProvider cloc
             return null;
         }
 
-        if (!uint.TryParse(wait[4..].TrimStart(' ').TrimStart('=').Trim(' ', '"'), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+        if (!uint.TryParse(wait[4..].Split(';')[0].TrimStart(' ').TrimStart('=').Trim(' ', '"'), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
         {
             throw Refusal.Unreadable($"The header {Prefer} says '{wait}'; it must be wait=N with N in whole seconds, such as wait=10.");
         }

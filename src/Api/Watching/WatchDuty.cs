@@ -10,6 +10,9 @@ internal sealed class WatchDuty(JobReader jobs, TimeProvider clock, ILogger<Watc
     /// <summary>Callers that may wait here at once.</summary>
     public const int MostWatches = 20_000;
 
+    /// <summary>Jobs read at once: each with its input.</summary>
+    private const int PageSize = 100;
+
     private readonly Lock turn = new();
     private readonly Dictionary<Guid, HashSet<Watch>> watches = [];
     private int count;
@@ -53,9 +56,9 @@ internal sealed class WatchDuty(JobReader jobs, TimeProvider clock, ILogger<Watc
 
         var versions = await jobs.VersionsAsync([.. watching.Select(same => same.Key)], cancellation);
         Guid[] changed = [.. watching.Where(same => versions.TryGetValue(same.Key, out var version) && same.Any(watch => watch.Version != version)).Select(same => same.Key)];
-        if (changed.Length > 0)
+        foreach (var page in changed.Chunk(PageSize))
         {
-            foreach (var job in await jobs.FindAsync(changed, cancellation))
+            foreach (var job in await jobs.FindAsync(page, cancellation))
             {
                 foreach (var watch in watching[job.Job.Id])
                 {

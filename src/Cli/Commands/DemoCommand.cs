@@ -21,6 +21,8 @@ internal static class DemoCommand
     /// <summary>Where the worker is stopped, in percent.</summary>
     private const double HalfWay = 50;
 
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
+
     public static Command Create()
     {
         var file = new Argument<FileInfo?>("FILE.csv") { Description = "The file to import: UTF-8, commas, a header. Default: 1,000,000 made-up orders.", Arity = ArgumentArity.ZeroOrOne };
@@ -57,7 +59,7 @@ internal static class DemoCommand
         var submitted = await client.SubmitAsync(
             new SubmitJob { Type = "csv.import", Input = JsonSerializer.SerializeToElement(new { source = $"file:{name}", table = Table }), Tags = [EarlierDemos.Tag] }, stop);
         tell("csv.import", $"submitted as {submitted.Id}");
-        var snapshots = InterruptedAsync(JobWatch.FollowAsync(client, submitted.Id, stop), kill ? Signal.Kill : Signal.Terminate, info, json, stop);
+        var snapshots = InterruptedAsync(JobWatch.FollowAsync(client, submitted.Id, Pause, stop), kill ? Signal.Kill : Signal.Terminate, info, json, stop);
         var job = json ? await JobWatch.EndOfAsync(snapshots) : await JobProgressBar.ShowAsync(snapshots);
         var seconds = (job.FinishedAt!.Value - job.CreatedAt).TotalSeconds;
 

@@ -9,7 +9,7 @@ internal static class RetryCommand
     public static Command Create()
     {
         var id = new Argument<Guid>("ID") { Description = "The job." };
-        var start = new Option<bool>("--from-start") { Description = "Without its checkpoint." };
+        var start = new Option<bool>("--from-start") { Description = "Without its checkpoint: what its earlier runs have done is done again." };
         var json = Print.JsonOption();
         var target = new ApiTarget();
 

@@ -10,7 +10,7 @@ public enum BulkAction
     Cancel,
 }
 
-/// <summary>A request in bulk, and how far it is. It is carried out in the background; each job that fitted when it was asked for is looked at once.</summary>
+/// <summary>A request in bulk, and how far it is. It is carried out in the background; each job that was there when it was asked for is looked at once.</summary>
 public sealed record BulkRequest
 {
     /// <summary>UUIDv7.</summary>
@@ -28,7 +28,7 @@ public sealed record BulkRequest
     /// <summary>How many jobs fitted when it was asked for.</summary>
     public required long Matched { get; init; }
 
-    /// <summary>How many were moved. In the end fewer than matched where jobs had left the state meanwhile.</summary>
+    /// <summary>How many were moved. In the end another number than matched where jobs came into the state or left it meanwhile.</summary>
     public required long Done { get; init; }
 
     /// <summary>When it was asked for.</summary>

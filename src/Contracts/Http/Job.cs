@@ -91,13 +91,13 @@ public sealed record JobError(string Code, string Message);
 /// <summary>Addresses of a job.</summary>
 /// <param name="Self">The job.</param>
 /// <param name="Runs">Its runs.</param>
-/// <param name="Events">What happens to it, as it happens.</param>
 /// <param name="Cancel">Where to POST to cancel it.</param>
-/// <param name="Retry">Where to POST to run it again, once it has failed or was cancelled.</param>
-public sealed record JobLinks(string Self, string Runs, string Events, string Cancel, string Retry)
+/// <param name="Events">What happens to it, as it happens; absent from older APIs.</param>
+/// <param name="Retry">Where to POST to run it again, once it has failed or was cancelled; absent from older APIs.</param>
+public sealed record JobLinks(string Self, string Runs, string Cancel, string? Events = null, string? Retry = null)
 {
     /// <summary>The addresses of one job.</summary>
-    public static JobLinks Of(Guid id) => new($"/v1/jobs/{id}", $"/v1/jobs/{id}/runs", $"/v1/jobs/{id}/events", $"/v1/jobs/{id}/cancel", $"/v1/jobs/{id}/retry");
+    public static JobLinks Of(Guid id) => new($"/v1/jobs/{id}", $"/v1/jobs/{id}/runs", $"/v1/jobs/{id}/cancel", $"/v1/jobs/{id}/events", $"/v1/jobs/{id}/retry");
 }
 
 /// <summary>One page of a list.</summary>

@@ -20,16 +20,19 @@ public sealed record NewBulkRequest(BulkAction Action, JobFilter Filter, bool Fr
 }
 
 /// <summary>What one page of a bulk request has done.</summary>
-/// <param name="Looked">Jobs looked at.</param>
+/// <param name="Fitted">Jobs that fitted.</param>
 /// <param name="Queued">Those that are to run again; their wake-ups are yet to be sent.</param>
 /// <param name="Cancelled">Queue and type of those that have become final.</param>
-public sealed record BulkPage(int Looked, IReadOnlyList<QueuedJob> Queued, IReadOnlyList<(string Queue, string Type)> Cancelled);
+public sealed record BulkPage(int Fitted, IReadOnlyList<QueuedJob> Queued, IReadOnlyList<(string Queue, string Type)> Cancelled);
 
 /// <summary>Retries and cancels in bulk, page after page, whichever process does the next. A page and how far the request is are one transaction.</summary>
 public sealed class BulkRequests(Database database)
 {
     /// <summary>Jobs moved in one statement.</summary>
     public const int PageSize = 500;
+
+    /// <summary>Jobs looked at for one page: those that do not fit cost time, too.</summary>
+    private const int MostLooked = 20_000;
 
     private const string Columns = "id, action, from_start, rate, matched, done, created_at, finished_at";
 
@@ -79,18 +82,23 @@ public sealed class BulkRequests(Database database)
     }
 
     /// <summary>Carries out the next page of a request, as its rate allows.</summary>
-    /// <returns>Null when another process is at it, or it is done.</returns>
+    /// <returns>Null when another process is at it, it is done, or its rate wants a pause.</returns>
     public async Task<BulkPage?> NextAsync(Guid id, CancellationToken cancellation)
     {
         await using var connection = await database.General.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        await using (var gone = new NpgsqlCommand("set local idle_in_transaction_session_timeout = '5 s'", connection)) // a host that vanishes must not keep the rows
+        {
+            await gone.ExecuteNonQueryAsync(cancellation);
+        }
+
         int tenant, allowed;
         bool retry, fromStart;
         short[] states;
         Guid[] jobs;
         await using (var turn = new NpgsqlCommand(
             $"""
-            select tenant, action, from_start, least({PageSize}, coalesce(floor(rate * extract(epoch from clock_timestamp() - page_at)), {PageSize}))::int, states
+            select tenant, action, from_start, greatest(0, least({PageSize}, coalesce(floor(rate * least(1, extract(epoch from clock_timestamp() - page_at))), {PageSize})))::int, states
             from bulk_requests where id = $1 and finished_at is null for update skip locked
             """, connection).With(id))
         {
@@ -106,38 +114,40 @@ public sealed class BulkRequests(Database database)
 
         if (allowed == 0)
         {
-            return new BulkPage(0, [], []);
+            return null;
         }
 
+        Guid? place;
+        bool isDone;
         await using (var page = new NpgsqlCommand(
             $"""
-            select j.id from bulk_requests b, lateral (
-              select id from jobs j
-              where tenant = b.tenant and id > b.place and id <= b.last and state in ({string.Join(", ", states)}) and (b.type is null or type = b.type) and (b.queue is null or queue = b.queue)
-                and (b.tag is null or b.tag = any(tags)) and (b.created_after is null or created_at > b.created_after) and (b.created_before is null or created_at < b.created_before)
-              order by tenant, id limit $2) j
-            where b.id = $1 order by 1
+            with looked as materialized (
+              select j.* from bulk_requests b, lateral (
+                select id, state, type, queue, tags, created_at from jobs where tenant = b.tenant and id > b.place and id <= b.last order by tenant, id limit {MostLooked}) as j
+              where b.id = $1),
+            fit as (
+              select l.id from looked l, bulk_requests b
+              where b.id = $1 and l.state in ({string.Join(", ", states)}) and (b.type is null or l.type = b.type) and (b.queue is null or l.queue = b.queue) and (b.tag is null or b.tag = any(l.tags))
+                and (b.created_after is null or l.created_at > b.created_after) and (b.created_before is null or l.created_at < b.created_before)
+              order by 1 limit $2)
+            select array(select id from fit order by 1), (select count(*) from fit) < $2 and (select count(*) from looked) < {MostLooked},
+              case when (select count(*) from fit) < $2 then (select id from looked order by 1 desc limit 1) else (select id from fit order by 1 desc limit 1) end
             """, connection).With(id).With(allowed))
         {
             await using var reader = await page.ExecuteReaderAsync(cancellation);
-            var found = new List<Guid>(allowed);
-            while (await reader.ReadAsync(cancellation))
-            {
-                found.Add(reader.GetGuid(0));
-            }
-
-            jobs = [.. found];
+            await reader.ReadAsync(cancellation);
+            (jobs, isDone, place) = (reader.GetFieldValue<Guid[]>(0), reader.GetBoolean(1), reader.IsDBNull(2) ? null : reader.GetGuid(2));
         }
 
         var queued = retry ? await Retries.RetryAsync(jobs, tenant, fromStart, connection, cancellation) : [];
         var cancelled = retry ? [] : (await Cancellations.CancelAsync(jobs, tenant, connection, cancellation)).OfType<CancelledJob>().ToArray();
         await using (var far = new NpgsqlCommand(
             """
-            update bulk_requests set done = done + $2, place = coalesce($3, place), finished_at = case when $4 < $5 then clock_timestamp() end,
-              page_at = greatest(page_at + $4 / rate::float8 * '1 s'::interval, clock_timestamp() - '1 s'::interval)
+            update bulk_requests set done = done + $2, place = coalesce($3, place), finished_at = case when $5 then clock_timestamp() end,
+              page_at = coalesce(greatest(page_at, clock_timestamp() - '1 s'::interval) + $4 / rate::float8 * '1 s'::interval, page_at)
             where id = $1
             """, connection)
-            .With(id).With((long)(queued.Count + cancelled.Length)).With(jobs.Length > 0 ? jobs[^1] : null, NpgsqlDbType.Uuid).With(jobs.Length).With(allowed))
+            .With(id).With((long)(queued.Count + cancelled.Length)).With(place, NpgsqlDbType.Uuid).With(jobs.Length).With(isDone))
         {
             await far.ExecuteNonQueryAsync(cancellation);
         }

@@ -17,10 +17,10 @@ public sealed class Retries(Database database)
             case when state = 7 then 'cancelled' when error->>'code' = 'timed_out' then 'timedOut' when error->>'code' = 'worker_lost' then 'crashed' else 'failed' end,
             case when state = 6 then error end, from_seq
           from o where epoch > 0
-          on conflict (job, epoch) do nothing),
+          on conflict (job, epoch) do update set handover_from = null), -- what was interrupted then is no hand-over now
         u as (
           update jobs j set state = 1, at = clock_timestamp(), dispatch = j.dispatch + 1, lane = j.high::int, attempts = 0, suspect = 0, cancel_requested = false,
-            run_at = null, finished_at = null, error = null, progress = case when $3 then null else j.progress end,
+            run_at = clock_timestamp(), finished_at = null, error = null, progress = case when $3 then null else j.progress end,
             checkpoint = case when $3 then null else j.checkpoint end, checkpoint_seq = case when $3 then 0 else j.checkpoint_seq end, checkpointed_at = case when $3 then null else j.checkpointed_at end
           from o where j.id = o.id
           returning j.id, j.dispatch, j.type, j.queue, j.lane, j.at),

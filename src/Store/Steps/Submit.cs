@@ -138,6 +138,22 @@ public class Submissions : IAsyncDisposable
         };
     }
 
+    /// <summary>Whether a submission with that key has been stored.</summary>
+    /// <exception cref="StoreUnavailable">PostgreSQL does not answer in time.</exception>
+    public async Task<bool> KnowsAsync(int tenant, IdempotencyKey key)
+    {
+        using var limit = new CancellationTokenSource(deadline);
+        try
+        {
+            await using var command = database.CreateCommand("select exists (select from idempotency_keys where tenant = $1 and key = $2)").With(tenant).With(key.Key);
+            return (bool)(await command.ExecuteScalarAsync(limit.Token).WaitAsync(limit.Token))!;
+        }
+        catch (Exception error) when (error is OperationCanceledException || BatchErrors.IsPassing(error))
+        {
+            throw new StoreUnavailable("PostgreSQL did not answer in time.", error);
+        }
+    }
+
     private async Task<T> ConfirmedAsync<T>(Submission submission, GroupCommit<Submission, T> shared, Func<IReadOnlyList<Submission>, CancellationToken, Task<T[]>> save)
     {
         using var gone = new CancellationTokenSource(submission.Rows <= SharedBatch ? deadline : 10 * deadline);

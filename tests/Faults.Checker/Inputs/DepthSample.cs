@@ -34,14 +34,16 @@ public sealed record DepthReading(DateTime From, DateTime Until, IReadOnlyList<Q
 /// <param name="Ready">Queued.</param>
 /// <param name="Running">Running.</param>
 /// <param name="Waiting">Scheduled and retrying; null where that is not shown.</param>
-public sealed record QueueDepth(string Queue, long Ready, long Running, long? Waiting = null)
+/// <param name="OldestAt">The table: since when its oldest ready job is ready; null where none is.</param>
+/// <param name="OldestSeconds">Shown: for how long that is.</param>
+public sealed record QueueDepth(string Queue, long Ready, long Running, long? Waiting = null, DateTime? OldestAt = null, double? OldestSeconds = null)
 {
     /// <summary>Reads <c>jobs</c> for the queues that <c>$1</c> names, by the indexes of each state: what waits in other queues costs nothing.</summary>
     public const string Select = """
-        select queue, sum(ready)::bigint, sum(running)::bigint, sum(waiting)::bigint from (
-          select queue, count(*) as ready, 0 as running, 0 as waiting from jobs where state = 1 and queue = any($1) group by 1
-          union all select queue, 0, count(*), 0 from jobs where state = 2 and queue = any($1) group by 1
-          union all select queue, 0, 0, count(*) from jobs where state in (0, 3) and queue = any($1) group by 1) as depth
+        select queue, sum(ready)::bigint, sum(running)::bigint, sum(waiting)::bigint, min(oldest) from (
+          select queue, count(*) as ready, 0 as running, 0 as waiting, min(at) as oldest from jobs where state = 1 and queue = any($1) group by 1
+          union all select queue, 0, count(*), 0, null from jobs where state = 2 and queue = any($1) group by 1
+          union all select queue, 0, 0, count(*), null from jobs where state in (0, 3) and queue = any($1) group by 1) as depth
         group by 1
         """;
 }

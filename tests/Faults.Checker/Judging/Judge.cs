@@ -14,6 +14,7 @@ public static class Judge
         ("C6", SameKeySameJob.Check),
         ("C7", NothingTooEarly.Check),
         ("C10", DepthIsTrue.Check),
+        ("C10", OldestIsTrue.Check),
         ("C10", ReadinessAgrees.Check),
         ("C11", FailuresExplained.Check),
         ("C12", WorkDrains.Check),

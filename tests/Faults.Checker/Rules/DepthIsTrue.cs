@@ -23,14 +23,12 @@ internal static class DepthIsTrue
     public static IEnumerable<Break> Check(Evidence evidence)
     {
         var samples = evidence.History.Depth;
-        var longest = evidence.History.Options.DepthGoodFor;
         var table = samples.SelectMany(sample => new[] { sample.Before, sample.After }).Distinct().ToArray();
         var course = samples.Count > 0 ? CourseOf(evidence) : [];
         var wrong = new List<(string Who, string What, double By)>();
         foreach (var sample in samples.Where(sample => sample.Shown.Queues is not null))
         {
-            var isCalm = !evidence.History.Faults.Any(fault => fault.Begun <= sample.Shown.Until && sample.Shown.From <= fault.Ended + longest);
-            var since = sample.Shown.From - (isCalm ? Tick + Reading : longest);
+            var since = Since(evidence, sample);
             var near = table.Where(reading => reading.Until >= since && reading.From <= sample.After.Until && reading.Queues is not null).ToArray();
             if (near.Length == 0)
             {
@@ -68,6 +66,14 @@ internal static class DepthIsTrue
         {
             yield return new($"{last.Who} showed no depth at {last.Shown.From:HH:mm:ss.f}, long after the last fault.");
         }
+    }
+
+    /// <summary>What was so at this moment or later may be shown.</summary>
+    internal static DateTime Since(Evidence evidence, DepthSample sample)
+    {
+        var longest = evidence.History.Options.DepthGoodFor;
+        var isCalm = !evidence.History.Faults.Any(fault => fault.Begun <= sample.Shown.Until && sample.Shown.From <= fault.Ended + longest);
+        return sample.Shown.From - (isCalm ? Tick + Reading : longest);
     }
 
     private static long In(DepthReading reading, string queue, Func<QueueDepth, long?> of) => reading.Queues!.FirstOrDefault(depth => depth.Queue == queue) is { } found ? of(found) ?? 0 : 0;

@@ -113,7 +113,7 @@ internal sealed partial class DepthWatch : IAsyncDisposable
         var queues = new List<QueueDepth>();
         while (await reader.ReadAsync())
         {
-            queues.Add(new QueueDepth(reader.GetString(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3)));
+            queues.Add(new QueueDepth(reader.GetString(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.IsDBNull(4) ? null : reader.GetDateTime(4)));
         }
 
         return queues;
@@ -133,7 +133,7 @@ internal sealed partial class DepthWatch : IAsyncDisposable
                 body.RootElement.GetProperty("checks").GetProperty("depth").GetProperty("status").GetString() == "ok",
                 queues.Length == 0 ? null : queues.Max(queue => queue.GetProperty("drainSeconds").GetDouble()));
             return queues.Length == 0 ? null
-                : [.. queues.Select(queue => new QueueDepth(queue.GetProperty("name").GetString()!, queue.GetProperty("ready").GetInt64(), queue.GetProperty("running").GetInt64()))];
+                : [.. queues.Select(queue => new QueueDepth(queue.GetProperty("name").GetString()!, queue.GetProperty("ready").GetInt64(), queue.GetProperty("running").GetInt64(), OldestSeconds: queue.GetProperty("oldestSeconds").GetDouble()))];
         });
         return (worker.Name, reading, readiness);
     }
@@ -143,12 +143,13 @@ internal sealed partial class DepthWatch : IAsyncDisposable
     private async Task<IReadOnlyList<QueueDepth>?> MetricsAsync(Member api)
     {
         var series = Depth().Matches(await http.GetStringAsync(new Uri(api.Url, "metrics"))).Where(line => Ground.Queues.Contains(line.Groups["queue"].Value))
-            .ToDictionary(line => (Queue: line.Groups["queue"].Value, Kind: line.Groups["kind"].Value), line => long.Parse(line.Groups["jobs"].Value, CultureInfo.InvariantCulture));
+            .ToDictionary(line => (Queue: line.Groups["queue"].Value, Kind: line.Groups["kind"].Value), line => double.Parse(line.Groups["figure"].Value, CultureInfo.InvariantCulture));
         return series.Count == 0
             ? null
-            : [.. series.Keys.Select(one => one.Queue).Distinct().Select(queue => new QueueDepth(queue, series[(queue, "ready")], series[(queue, "running")], series[(queue, "scheduled")]))];
+            : [.. series.Keys.Select(one => one.Queue).Distinct().Select(queue => 
+                new QueueDepth(queue, (long)series[(queue, "ready")], (long)series[(queue, "running")], (long)series[(queue, "scheduled")], OldestSeconds: series[(queue, "oldest_seconds")]))];
     }
 
-    [GeneratedRegex("""^queuescale_queue_(?<kind>ready|running|scheduled)\{queue="(?<queue>[^"]+)"\} (?<jobs>-?\d+)$""", RegexOptions.Multiline)]
+    [GeneratedRegex("""^queuescale_queue_(?<kind>ready|running|scheduled|oldest_seconds)\{queue="(?<queue>[^"]+)"\} (?<figure>\S+)$""", RegexOptions.Multiline)]
     private static partial Regex Depth();
 }
