@@ -53,8 +53,23 @@ internal sealed class JobQuery
         CreatedAfter = Value<DateTime>("createdAfter", Rfc3339.Parse, Rfc3339.Rule),
         CreatedBefore = Value<DateTime>("createdBefore", Rfc3339.Parse, Rfc3339.Rule),
         After = Value<Guid>("after", text => Guid.TryParseExact(text, "D", out var after) ? after : null, "must be the id of a job"),
-        Limit = Number("limit", 1, MaxPage) ?? DefaultPage,
+        Limit = Limit(),
     };
+
+    /// <summary>How many a page holds at most.</summary>
+    public int Limit() => Number("limit", 1, MaxPage) ?? DefaultPage;
+
+    /// <summary>A name that follows the rule of queues; null where there is none.</summary>
+    public string? Name(string name)
+    {
+        var given = Word(name);
+        if (given is not null && !QueueName.IsValid(given))
+        {
+            invalid.Add(name, $"must be {QueueName.Rule}");
+        }
+
+        return given;
+    }
 
     /// <summary>The members of a job that are wanted; null for all of them.</summary>
     public string[]? Fields()

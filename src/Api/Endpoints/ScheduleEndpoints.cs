@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Options;
 using QueueScale.Contracts;
 using QueueScale.Store;
@@ -8,9 +7,6 @@ namespace QueueScale.Api;
 /// <summary>Schedules: putting, reading and deleting them.</summary>
 internal static class ScheduleEndpoints
 {
-    private const int MaxPage = 200;
-    private const int DefaultPage = 50;
-
     public static void MapSchedules(this IEndpointRouteBuilder routes)
     {
         var schedules = routes.MapGroup("/v1/schedules").WithTags("Schedules").AddEndpointFilter(StoreDeadline.ApplyAsync);
@@ -45,38 +41,11 @@ internal static class ScheduleEndpoints
 
     private static async Task<Page<Schedule>> ListAsync(HttpContext context, Schedules schedules)
     {
-        var (limit, after) = ReadPage(context.Request.Query);
+        var (limit, after) = JobQuery.Read(context, ["limit", "after"], query => (query.Limit(), query.Name("after")));
 
         // One more than asked for says whether there is a next page.
         var found = await schedules.ListAsync(after, limit + 1, context.Tenant(), context.RequestAborted);
         return found.Count <= limit ? new Page<Schedule>(found) : new Page<Schedule>([.. found.Take(limit)], $"/v1/schedules?limit={limit}&after={found[limit - 1].Name}");
-    }
-
-    private static (int Limit, string? After) ReadPage(IQueryCollection query)
-    {
-        var (invalid, limit, after) = (new InvalidFields(), DefaultPage, (string?)null);
-        foreach (var (name, values) in query)
-        {
-            switch (name)
-            {
-                case "limit" when values is [{ } text] && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= MaxPage:
-                    break;
-                case "limit":
-                    invalid.Add(name, $"must be given once, as a whole number from 1 to {MaxPage}");
-                    break;
-                case "after" when values is [{ } text] && QueueName.IsValid(text):
-                    after = text;
-                    break;
-                case "after":
-                    invalid.Add(name, "must be given once, as the name of a schedule");
-                    break;
-                default:
-                    invalid.Add(name, "is unknown; a list of schedules takes limit, after");
-                    break;
-            }
-        }
-
-        return invalid.Any ? throw Refusal.Unreadable("The query holds what a list does not take.", invalid) : (limit, after);
     }
 
     private static string Known(string name) => QueueName.IsValid(name) ? name : throw NoSchedule(name);
