@@ -26,6 +26,9 @@ namespace QueueScale.Api;
 [JsonSerializable(typeof(Schedule))]
 [JsonSerializable(typeof(Page<Schedule>))]
 [JsonSerializable(typeof(PutSchedule))]
+[JsonSerializable(typeof(ApiKey))]
+[JsonSerializable(typeof(Page<ApiKey>))]
+[JsonSerializable(typeof(NewApiKey))]
 [JsonSerializable(typeof(HealthReport))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {
@@ -46,6 +49,7 @@ internal sealed partial class ApiJson : JsonSerializerContext
         options.Converters.Add(new CamelCase<RunEnding>());
         options.Converters.Add(new CamelCase<BulkAction>());
         options.Converters.Add(new CamelCase<WaitReason>());
+        options.Converters.Add(new CamelCase<KeyScope>());
         options.TypeInfoResolverChain.Insert(0, Default);
     }
 }

@@ -7,7 +7,7 @@ namespace QueueScale.Api;
 
 /// <summary>The API's life: check the schema, serve; after SIGTERM fail readiness, serve on for a while, then finish what was accepted.</summary>
 internal sealed partial class ApiLife(
-    Database database, Rehearsal rehearsal, Reconciliation reconciliation, BrokerLink link, WakeUpBus bus, Submissions submissions, WakeUps wakeUps, IOptions<ApiOptions> options,
+    Database database, FirstKey firstKey, Rehearsal rehearsal, Reconciliation reconciliation, BrokerLink link, WakeUpBus bus, Submissions submissions, WakeUps wakeUps, IOptions<ApiOptions> options,
     IHostApplicationLifetime application, ILogger<ApiLife> logger) : IHostedLifecycleService
 {
     private readonly CancellationTokenSource stopping = new();
@@ -74,6 +74,7 @@ internal sealed partial class ApiLife(
             try
             {
                 await Schema.CheckAsync(database.General, stopping.Token);
+                await firstKey.MakeAsync(stopping.Token);
                 await rehearsal.RunAsync(stopping.Token);
                 HasStarted = true;
                 Log.Started(logger);

@@ -18,6 +18,15 @@ public sealed class ApiOptions
     [Range(1, int.MaxValue)]
     public int? MaxBacklog { get; set; }
 
+    /// <summary>Requests that one key may make in a minute, at each API. Default: no limit.</summary>
+    [Range(1, int.MaxValue)]
+    public int? RequestsPerMinute { get; set; }
+
+    /// <summary>After this long a request is answered with 503, whatever it waits for: its own body or a server. Waiting for a job and event streams are not meant. Default 10 seconds.</summary>
+    /// <remarks>Below what the proxy in front allows (nginx: 60 seconds).</remarks>
+    [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
+    public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>For so long at least a submission with the same <c>Idempotency-Key</c> makes no job a second time. Default 1 day.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "365.00:00:00")]
     public TimeSpan IdempotencyKeyLifetime { get; set; } = TimeSpan.FromDays(1);
@@ -44,9 +53,8 @@ public sealed class ApiOptions
 /// <summary>Who may call. Section "Auth".</summary>
 public sealed class AuthOptions
 {
-    /// <summary>The key of the first tenant: <c>qs_</c> and at least 20 further characters.</summary>
+    /// <summary>A key of the first tenant that allows everything: <c>qs_</c> and at least 20 further characters. Default: none; a system without any key makes one at its first start.</summary>
     [DataType(DataType.Password)]
-    [Required(ErrorMessage = "Set it to 'qs_' and at least 20 further characters, such as the output of 'openssl rand -hex 24' behind 'qs_'.")]
     [RegularExpression("qs_[A-Za-z0-9_-]{20,200}", ErrorMessage = "A key is 'qs_' and 20 to 200 of letters, digits, '-' and '_'.")]
-    public string BootstrapKey { get; set; } = "";
+    public string? BootstrapKey { get; set; }
 }

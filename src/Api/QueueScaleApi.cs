@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.Extensions.Options;
 using QueueScale.Bus;
 using QueueScale.Hosting;
@@ -23,6 +24,7 @@ internal static class QueueScaleApi
     private static WebApplication Build(string[] args, Action<IServiceCollection>? replace)
     {
         var builder = WebApplication.CreateSlimBuilder(args);
+        ExampleSecrets.Refuse(builder.Environment, builder.Configuration);
         builder.UseSerilog();
         builder.AddOtlp(Program);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
@@ -68,6 +70,12 @@ internal static class QueueScaleApi
         services.AddSingleton<PastTicks>();
         services.AddSingleton<ExpiredKeys>();
         services.AddSingleton<PastWorkers>();
+        services.AddSingleton<Keys>();
+        services.AddSingleton<KeyBook>();
+        services.AddSingleton<FirstKey>();
+        services.AddSingleton<RateLimit>();
+        services.AddRequestTimeouts();
+        services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<ApiOptions>>((timeouts, options) => timeouts.DefaultPolicy = RequestTimeout.Policy(options.Value.RequestTimeout));
         services.AddSingleton<Deaths>();
         services.AddSingleton<Reconciliation>();
 
@@ -81,6 +89,7 @@ internal static class QueueScaleApi
         services.AddHostedService<ReconcileDuty>();
         services.AddHostedService<FeedDuty>();
         services.AddHostedService<ForgetDuty>();
+        services.AddHostedService<KeyUseDuty>();
         services.AddHostedService<BulkDuty>();
         services.AddSingleton<DepthDuty>();
         services.AddHostedService(provider => provider.GetRequiredService<DepthDuty>());
@@ -104,6 +113,8 @@ internal static class QueueScaleApi
         app.Use(app.Services.GetRequiredService<Rehearsal>().PassAsync);
         app.UseMiddleware<Auth>();
         app.UseRouting();
+        app.UseRequestTimeouts();
+        app.Use(Scopes.CheckAsync);
         app.MapHealth();
         app.MapMetrics();
         app.MapOpenApi();
@@ -112,6 +123,7 @@ internal static class QueueScaleApi
         app.MapBulk();
         app.MapSchedules();
         app.MapFleet();
+        app.MapKeys();
         return app;
     }
 

@@ -4,7 +4,6 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Options;
 using QueueScale.Bus;
 using QueueScale.Contracts;
 using QueueScale.Hosting;
@@ -16,7 +15,7 @@ namespace QueueScale.Api;
 /// made ready only then. What it stores is rolled back, nothing is sent, and no request is counted.</summary>
 /// <remarks>What it is worth, and what else was tried: docs/decisions, "ready after a rehearsal".</remarks>
 internal sealed class Rehearsal(
-    Database database, DepthDuty depth, KnownTypes types, WakeUps wakeUps, IServer server, IHostApplicationLifetime application, IOptions<AuthOptions> auth)
+    Database database, DepthDuty depth, KnownTypes types, WakeUps wakeUps, IServer server, IHostApplicationLifetime application)
 {
     /// <summary>The first round compiles and prepares; the others settle what is decided at a second call.</summary>
     private const int Rounds = 3;
@@ -33,6 +32,8 @@ internal sealed class Rehearsal(
         """);
 
     private static readonly NewJob Job = new() { Id = Guid.Empty, Tenant = 0, Type = "rehearsal", Queue = "rehearsal", Input = Input.GetRawText(), MaxAttempts = 1, Timeout = TimeSpan.FromMinutes(1) };
+
+    private static readonly Caller Self = new(Job.Tenant, "rehearsal", [KeyScope.Submit]);
 
     /// <summary>Nobody else's request can be one of these.</summary>
     private readonly string secret = RandomNumberGenerator.GetHexString(32);
@@ -63,6 +64,7 @@ internal sealed class Rehearsal(
     private async Task PlayAsync(HttpContext context, RequestDelegate next)
     {
         context.Features.Get<IHttpMetricsTagsFeature>()?.MetricsDisabled = true;
+        Self.Enter(context);
         try
         {
             await next(context);
@@ -93,7 +95,7 @@ internal sealed class Rehearsal(
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Limit };
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, "v1/jobs"));
         request.Headers.Add(Header, secret);
-        request.Headers.Add("Authorization", $"Bearer {auth.Value.BootstrapKey}");
+        request.Headers.Add("Authorization", $"Bearer {KeyText.New().Text[..^1]}");
         request.Content = new StringContent($$"""{"type": "{{Job.Type}}", "input": {{Job.Input}}}""", Encoding.UTF8, "application/json");
         try
         {

@@ -12,6 +12,7 @@ return await CommandLine.RunAsync(
         DownCommand.Create(),
         InitEnvCommand.Create(),
         UpdateCommand.Create(),
+        KeysCommand.Create(),
         MigrateCommand.Create(),
         DoctorCommand.Create(),
         SubmitCommand.Create(),

@@ -5,13 +5,15 @@ using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using System.Xml;
 using QueueScale.Contracts;
 
 namespace QueueScale.Client;
 
 /// <summary>The HTTP API, typed. Safe for use by several threads at once.</summary>
 /// <remarks>Every method throws <see cref="QueueScaleException"/> when the API refuses, and <see cref="HttpRequestException"/> when it cannot be reached.
-/// Nothing is repeated by itself: whether a submission whose answer was lost may be sent again is the caller's decision.</remarks>
+/// Submissions that carry an idempotency key are repeated by themselves, for half a minute, when no answer comes or the API says that it is overloaded or that a server of it is
+/// away; nothing else is: whether a submission without a key may be sent again is the caller's decision.</remarks>
 public sealed class QueueScaleClient : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
@@ -47,7 +49,8 @@ public sealed class QueueScaleClient : IDisposable
     /// <param name="idempotencyKey">1 to 255 visible ASCII characters, such as a UUID.</param>
     /// <param name="cancellation">Ends the call; the job may be there all the same.</param>
     /// <exception cref="QueueScaleException">422: the key was used for another job.</exception>
-    public Task<Job> SubmitAsync(SubmitJob job, string idempotencyKey, CancellationToken cancellation = default) => PostAsync<Job>("v1/jobs", job, cancellation, idempotencyKey);
+    public Task<Job> SubmitAsync(SubmitJob job, string idempotencyKey, CancellationToken cancellation = default) =>
+        RepeatAsync(() => PostAsync<Job>("v1/jobs", job, cancellation, idempotencyKey), cancellation);
 
     /// <summary>Submits up to 10,000 jobs, all or nothing.</summary>
     /// <returns>Their ids, in the order given.</returns>
@@ -57,7 +60,7 @@ public sealed class QueueScaleClient : IDisposable
     /// <summary>Submits up to 10,000 jobs, all or nothing, and may be repeated: the same key with the same jobs makes none a second time, for a day at least where the API is not set otherwise.</summary>
     /// <returns>Their ids, in the order given.</returns>
     public async Task<IReadOnlyList<Guid>> SubmitBatchAsync(IReadOnlyCollection<SubmitJob> jobs, string idempotencyKey, CancellationToken cancellation = default) =>
-        (await PostAsync<BatchAccepted>("v1/jobs/batch", jobs, cancellation, idempotencyKey)).Ids;
+        (await RepeatAsync(() => PostAsync<BatchAccepted>("v1/jobs/batch", jobs, cancellation, idempotencyKey), cancellation)).Ids;
 
     /// <summary>Reads one job.</summary>
     public Task<Job> GetJobAsync(Guid id, CancellationToken cancellation = default) => GetAsync<Job>($"v1/jobs/{id}", cancellation);
@@ -69,7 +72,8 @@ public sealed class QueueScaleClient : IDisposable
     /// <param name="cancellation">Ends the call; the job may be there all the same.</param>
     /// <returns>The job as it was when it ended or when the time was over: <see cref="Job.State"/> tells which.</returns>
     public Task<Job> SubmitAndWaitAsync(SubmitJob job, TimeSpan patience, string? idempotencyKey = null, CancellationToken cancellation = default) =>
-        PostAsync<Job>("v1/jobs", job, cancellation, idempotencyKey, patience);
+        idempotencyKey is null ? PostAsync<Job>("v1/jobs", job, cancellation, patience: patience)
+            : RepeatAsync(() => PostAsync<Job>("v1/jobs", job, cancellation, idempotencyKey, patience), cancellation);
 
     /// <summary>The job as it is, then whenever it has changed, the last time when it is final. Its input is left out.</summary>
     /// <remarks>An API that is being replaced is away for a moment: for half a minute the watch begins anew with another one.</remarks>
@@ -185,6 +189,27 @@ public sealed class QueueScaleClient : IDisposable
     public Task<QueueScaleInfo> GetScaleAsync(string queue, CancellationToken cancellation = default) =>
         GetAsync<QueueScaleInfo>($"v1/queues/{Uri.EscapeDataString(queue)}/scale", cancellation);
 
+    /// <summary>Makes a key. <see cref="ApiKey.Key"/> of the answer is the key itself, which is shown this once.</summary>
+    /// <exception cref="QueueScaleException">403: the caller's key lacks the scope admin; 422: the key is not valid.</exception>
+    public Task<ApiKey> CreateKeyAsync(NewApiKey key, CancellationToken cancellation = default) => PostAsync<ApiKey>("v1/keys", key, cancellation);
+
+    /// <summary>Reads the first page of the keys, without their secrets. <see cref="GetNextAsync{T}"/> reads on.</summary>
+    public Task<Page<ApiKey>> GetKeysAsync(CancellationToken cancellation = default) => GetAsync<Page<ApiKey>>("v1/keys", cancellation);
+
+    /// <summary>Makes a key that is like another one, which ends after a while.</summary>
+    /// <param name="id">The key that shall end.</param>
+    /// <param name="overlap">For so long both are valid: at most 30 days; null means one day.</param>
+    /// <param name="cancellation">Ends the call; the key may have been made all the same.</param>
+    public Task<ApiKey> RotateKeyAsync(string id, TimeSpan? overlap = null, CancellationToken cancellation = default) =>
+        PostAsync<ApiKey>($"v1/keys/{Uri.EscapeDataString(id)}/rotate" + (overlap is { } given ? $"?overlap={XmlConvert.ToString(given)}" : ""), body: null, cancellation);
+
+    /// <summary>Ends a key: within two seconds nobody is let in with it.</summary>
+    public async Task RevokeKeyAsync(string id, CancellationToken cancellation = default)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Delete, $"v1/keys/{Uri.EscapeDataString(id)}");
+        using var answer = await MustSucceedAsync(request, cancellation);
+    }
+
     /// <summary>Closes the connections, where they are its own.</summary>
     public void Dispose()
     {
@@ -238,6 +263,27 @@ public sealed class QueueScaleClient : IDisposable
 
         public bool IsTooLong() => Stopwatch.GetElapsedTime(_since ??= Stopwatch.GetTimestamp()) > AwayPatience;
     }
+
+    /// <summary>Repeats what may be repeated until it is answered.</summary>
+    private static async Task<T> RepeatAsync<T>(Func<Task<T>> send, CancellationToken cancellation)
+    {
+        for (var silence = new Silence(); ;)
+        {
+            TimeSpan pause;
+            try
+            {
+                return await send();
+            }
+            catch (Exception error) when (IsPassing(error) && !cancellation.IsCancellationRequested && !silence.IsTooLong())
+            {
+                pause = (error as QueueScaleException)?.RetryAfter ?? Pause;
+            }
+            await Task.Delay(pause < AwayPatience ? pause : AwayPatience, cancellation);
+        }
+    }
+
+    /// <summary>No answer, none in the client's time, or one that says to come again.</summary>
+    private static bool IsPassing(Exception error) => error is HttpRequestException or IOException or OperationCanceledException or QueueScaleException { Status: 429 or 502 or 503 or 504 };
 
     private async Task<T> SendAsync<T>(HttpRequestMessage request, CancellationToken cancellation)
     {

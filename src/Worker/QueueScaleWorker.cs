@@ -34,6 +34,7 @@ public static class QueueScaleWorker
     internal static Task<int> RunAsync(string[] args, Action<WorkerBuilder> configure, Action<IServiceCollection>? replace) => HostProgram.RunAsync(Program, args, () =>
     {
         var builder = WebApplication.CreateSlimBuilder(args);
+        ExampleSecrets.Refuse(builder.Environment, builder.Configuration);
         var name = builder.Configuration["Worker:Name"] ?? Environment.MachineName;
         builder.UseSerilog(("Worker", name));
         builder.AddOtlp(Program, ("queuescale.worker.name", name));

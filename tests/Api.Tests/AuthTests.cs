@@ -19,6 +19,7 @@ public sealed class AuthTests(RunningApi api)
         $"Basic {Stage.Key}",
         $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes($"qs:{Stage.Key}"))}",
         Stage.Key,
+        "Bearer qs_0123456789ab_" + new string('x', 38), // the form of a key, and no key
         "Bearer " + new string('x', 8000),
     ];
 
@@ -52,6 +53,9 @@ public sealed class AuthTests(RunningApi api)
     [InlineData("GET", "/v1/schedules/nightly")]
     [InlineData("PUT", "/v1/schedules/nightly")]
     [InlineData("DELETE", "/v1/schedules/nightly")]
+    [InlineData("GET", "/v1/keys")]
+    [InlineData("POST", "/v1/keys")]
+    [InlineData("DELETE", "/v1/keys/0123456789ab")]
     [InlineData("GET", "/v1/no-such-thing")]
     [InlineData("DELETE", "/v1")]
     public async Task Everything_below_v1_needs_a_key(string method, string path)

@@ -1,3 +1,5 @@
+using QueueScale.Client;
+
 namespace QueueScale.Tests;
 
 [Collection(OneApi.Name)]
@@ -88,5 +90,38 @@ public sealed class IdempotencyKeyTests(RunningApi api)
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative)) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         request.Headers.TryAddWithoutValidation("Idempotency-Key", keys);
         return await api.SendAsync(request);
+    }
+
+    [Fact]
+    public async Task The_typed_client_repeats_a_submission_with_a_key_whose_answer_was_lost_and_no_other()
+    {
+        using var answers = new LostAnswers(3);
+        using var http = new HttpClient(answers) { BaseAddress = api.Url, DefaultRequestHeaders = { Authorization = new("Bearer", Stage.Key) } };
+        using var client = new QueueScaleClient(http);
+        var before = await api.Stage.ScalarAsync<long>("select count(*) from jobs");
+        await client.SubmitAsync(new SubmitJob { Type = RunningApi.Any }, $"{Guid.NewGuid()}");
+        Assert.Equal((before + 1, 0), (await api.Stage.ScalarAsync<long>("select count(*) from jobs"), answers.Left));
+
+        answers.Left = 1;
+        await Assert.ThrowsAsync<HttpRequestException>(() => client.SubmitAsync(new SubmitJob { Type = RunningApi.Any }));
+    }
+
+    /// <summary>Sends each request, and loses the first answers.</summary>
+    private sealed class LostAnswers(int left) : DelegatingHandler(new SocketsHttpHandler())
+    {
+        public int Left { get; set; } = left;
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var answer = await base.SendAsync(request, cancellationToken);
+            if (Left == 0)
+            {
+                return answer;
+            }
+
+            answer.Dispose();
+            Left--;
+            throw new HttpRequestException("The answer was lost.");
+        }
     }
 }

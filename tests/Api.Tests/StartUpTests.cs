@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Npgsql;
+using QueueScale.Hosting;
 
 namespace QueueScale.Tests;
 
@@ -21,7 +22,9 @@ public sealed class StartUpTests(Stage stage) : IClassFixture<Stage>
     [InlineData("ConnectionStrings:RabbitMq", "http://127.0.0.1:5672/")]
     [InlineData("ConnectionStrings:RabbitMq", "amqp://user:secret-of-mine@127.0.0.1:99999/")]
     [InlineData("ConnectionStrings:RabbitMq", "amqp://user:secret-of-mine@127.0.0.1:5672/two/parts")]
-    [InlineData("Auth:BootstrapKey", NotSet)]
+    [InlineData("Auth:BootstrapKey", "qs_trial-key-for-loopback-only")]
+    [InlineData("ConnectionStrings:Postgres", "Host=127.0.0.1;Password=for-development-only")]
+    [InlineData("ConnectionStrings:RabbitMq", "amqp://guest:guest@127.0.0.1:1/")]
     [InlineData("Auth:BootstrapKey", "secret-of-mine")]
     [InlineData("Auth:BootstrapKey", "qs_secret-of-mine")]
     [InlineData("Auth:BootstrapKey", "qs_secret-of-mine with spaces and more")]
@@ -106,6 +109,18 @@ public sealed class StartUpTests(Stage stage) : IClassFixture<Stage>
         await RefusesAsync(HostProcess.Api, "queuescale-api", ["9999_later", "newer version"], ("ConnectionStrings:Postgres", newer));
         await RefusesAsync(HostProcess.Worker, "queuescale-worker", ["9999_later", "newer version"], ("ConnectionStrings:Postgres", newer));
         await RefusesAsync(HostProcess.Api, "queuescale-api", ["9999_later", "newer version"], ["migrate"], ("ConnectionStrings:Postgres", newer));
+    }
+
+    [Fact]
+    public void Every_secret_of_the_examples_is_known()
+    {
+        var examples = File.ReadLines(Path.Combine(Checkout.Root, ".env.example")).Where(line => line.Contains("PASSWORD=", StringComparison.Ordinal) || line.Contains("KEY=", StringComparison.Ordinal))
+            .Where(line => !line.StartsWith("GRAFANA", StringComparison.Ordinal)) // no process of ours gets it
+            .Concat(File.ReadLines(Path.Combine(Checkout.Root, "k8s/overlays/dev/kustomization.yaml")).Where(line => line.Contains("- api-key=", StringComparison.Ordinal) || line.Contains("assword=", StringComparison.Ordinal) || line.Contains("amqp://", StringComparison.Ordinal)))
+            .ToArray();
+        Assert.InRange(examples.Length, 7, 20);
+        Assert.All(examples, line => Assert.True(ExampleSecrets.IsIn(line), line));
+        Assert.False(ExampleSecrets.IsIn(Stage.Key));
     }
 
     [Theory]

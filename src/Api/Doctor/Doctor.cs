@@ -133,7 +133,7 @@ internal static class Doctor
         var options = new AuthOptions();
         settings.GetSection("Auth").Bind(options);
         findings.Add(string.IsNullOrEmpty(options.BootstrapKey) ? Finding.Note("key", "Auth:BootstrapKey is not set here, so nothing can be said of it")
-            : options.BootstrapKey.Contains("trial", StringComparison.Ordinal) || options.BootstrapKey.Contains("development", StringComparison.Ordinal)
+            : ExampleSecrets.IsIn(options.BootstrapKey)
             ? Finding.Wrong("key", "Auth:BootstrapKey is that of the examples, which everybody knows. Set a secret one: ./queuescale init-env makes one.")
             : Finding.Ok("key", "Auth:BootstrapKey is none of the examples'"));
     }

@@ -16,12 +16,12 @@ internal static class BulkEndpoints
     {
         var bulk = routes.MapGroup("/v1").WithTags("Jobs"); // counting takes its time where there are many jobs
         bulk.MapPost("/jobs/retry", (HttpContext context, BulkRequests requests) => BeginAsync(BulkAction.Retry, OfRetry, context, requests))
-            .WithName("RetryJobs").WithSummary("Runs all failed jobs that fit again, in the background; with dryRun=true only tells how many fit.")
+            .WithName("RetryJobs").Needs(KeyScope.Submit).WithSummary("Runs all failed jobs that fit again, in the background; with dryRun=true only tells how many fit.")
             .TakesQuery(OfRetry).Produces<BulkCount>().Produces<BulkRequest>(202).ProducesProblems(400, 503);
         bulk.MapPost("/jobs/cancel", (HttpContext context, BulkRequests requests) => BeginAsync(BulkAction.Cancel, OfCancel, context, requests))
-            .WithName("CancelJobs").WithSummary("Cancels all jobs that fit, in the background; with dryRun=true only tells how many fit.")
+            .WithName("CancelJobs").Needs(KeyScope.Submit).WithSummary("Cancels all jobs that fit, in the background; with dryRun=true only tells how many fit.")
             .TakesQuery(OfCancel).Produces<BulkCount>().Produces<BulkRequest>(202).ProducesProblems(400, 503);
-        bulk.MapGet("/bulk/{id}", FindAsync).AddEndpointFilter(StoreDeadline.ApplyAsync).WithName("GetBulkRequest").WithSummary("Reads how far a request in bulk is.").Produces<BulkRequest>().ProducesProblems(404, 503);
+        bulk.MapGet("/bulk/{id}", FindAsync).AddEndpointFilter(StoreDeadline.ApplyAsync).WithName("GetBulkRequest").Needs(KeyScope.Read).WithSummary("Reads how far a request in bulk is.").Produces<BulkRequest>().ProducesProblems(404, 503);
     }
 
     private static async Task BeginAsync(BulkAction action, string[] names, HttpContext context, BulkRequests requests)

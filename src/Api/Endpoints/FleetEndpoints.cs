@@ -12,10 +12,10 @@ internal static class FleetEndpoints
     public static void MapFleet(this IEndpointRouteBuilder routes)
     {
         var fleet = routes.MapGroup("/v1").WithTags("Fleet").AddEndpointFilter(StoreDeadline.ApplyAsync);
-        fleet.MapGet("/job-types", JobTypesAsync).WithName("ListJobTypes").WithSummary("Lists the job types that workers have registered.").Produces<Page<JobTypeInfo>>().ProducesProblems(503);
-        fleet.MapGet("/workers", WorkersAsync).WithName("ListWorkers").WithSummary("Lists the live workers.").Produces<Page<WorkerInfo>>().ProducesProblems(503);
-        fleet.MapGet("/queues", QueuesAsync).WithName("ListQueues").WithSummary("Lists the queues.").Produces<Page<QueueInfo>>().ProducesProblems(503);
-        fleet.MapGet("/queues/{queue}/scale", ScaleAsync).WithName("ScaleQueue").WithSummary("What an autoscaler reads; a queue that nobody has used answers zeros.")
+        fleet.MapGet("/job-types", JobTypesAsync).WithName("ListJobTypes").Needs(KeyScope.Read).WithSummary("Lists the job types that workers have registered.").Produces<Page<JobTypeInfo>>().ProducesProblems(503);
+        fleet.MapGet("/workers", WorkersAsync).WithName("ListWorkers").Needs(KeyScope.Operate).WithSummary("Lists the live workers.").Produces<Page<WorkerInfo>>().ProducesProblems(503);
+        fleet.MapGet("/queues", QueuesAsync).WithName("ListQueues").Needs(KeyScope.Operate).WithSummary("Lists the queues.").Produces<Page<QueueInfo>>().ProducesProblems(503);
+        fleet.MapGet("/queues/{queue}/scale", ScaleAsync).WithName("ScaleQueue").Needs(KeyScope.Operate).WithSummary("What an autoscaler reads; a queue that nobody has used answers zeros.")
             .Produces<QueueScaleInfo>().ProducesProblems(404, 503);
     }
 

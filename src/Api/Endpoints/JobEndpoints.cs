@@ -22,20 +22,20 @@ internal static class JobEndpoints
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/v1").WithTags("Jobs");
-        jobs.MapPost("/jobs", SubmitAsync).WithName("SubmitJob").WithSummary("Submits a job: 202 once it is durable.")
+        jobs.MapPost("/jobs", SubmitAsync).WithName("SubmitJob").Needs(KeyScope.Submit).WithSummary("Submits a job: 202 once it is durable.")
             .Accepts<SubmitJob>("application/json").TakesIdempotencyKey().TakesWait().Produces<Job>(202).Produces<Job>().ProducesProblems(400, 413, 415, 422, 429, 503);
-        jobs.MapPost("/jobs/batch", SubmitBatchAsync).WithName("SubmitBatch").WithSummary("Submits up to 10,000 jobs: all or none.")
+        jobs.MapPost("/jobs/batch", SubmitBatchAsync).WithName("SubmitBatch").Needs(KeyScope.Submit).WithSummary("Submits up to 10,000 jobs: all or none.")
             .Accepts<SubmitJob[]>("application/json", JsonBody.LinesType, JsonBody.OtherLinesType).TakesIdempotencyKey().Produces<BatchAccepted>(202).ProducesProblems(400, 413, 415, 422, 429, 503);
-        jobs.MapGet("/jobs/{id}", ReadAsync).WithName("GetJob").WithSummary("Reads a job.").TakesQuery("fields").TakesWait().Produces<Job>().Produces(304).ProducesProblems(400, 404, 503);
-        jobs.MapGet("/jobs/{id}/events", EventsAsync).WithName("WatchJob").WithSummary("Tells what happens to a job, as server-sent events, until it is final.")
+        jobs.MapGet("/jobs/{id}", ReadAsync).WithName("GetJob").Needs(KeyScope.Read).WithSummary("Reads a job.").TakesQuery("fields").TakesWait().Produces<Job>().Produces(304).ProducesProblems(400, 404, 503);
+        jobs.MapGet("/jobs/{id}/events", EventsAsync).WithName("WatchJob").Needs(KeyScope.Read).WithSummary("Tells what happens to a job, as server-sent events, until it is final.")
             .Produces<string>(200, "text/event-stream").ProducesProblems(404, 503);
         var reading = routes.MapGroup("/v1").WithTags("Jobs").AddEndpointFilter(StoreDeadline.ApplyAsync);
-        reading.MapGet("/jobs", ListAsync).WithName("ListJobs").WithSummary("Lists jobs, the newest first.").TakesQuery(JobQuery.OfList).Produces<Page<Job>>().ProducesProblems(400, 503);
-        reading.MapGet("/jobs/{id}/runs", RunsAsync).WithName("ListRuns").WithSummary("Lists the runs of a job, the first first.").Produces<Page<Run>>().ProducesProblems(404, 503);
-        reading.MapGet("/jobs/{id}/explain", ExplainAsync).WithName("ExplainJob").WithSummary("Says why a job waits, and for how long it will.").Produces<JobExplanation>().ProducesProblems(404, 503);
-        reading.MapPost("/jobs/{id}/retry", RetryAsync).WithName("RetryJob").WithSummary("Runs a failed or cancelled job again, with all its attempts anew.")
+        reading.MapGet("/jobs", ListAsync).WithName("ListJobs").Needs(KeyScope.Read).WithSummary("Lists jobs, the newest first.").TakesQuery(JobQuery.OfList).Produces<Page<Job>>().ProducesProblems(400, 503);
+        reading.MapGet("/jobs/{id}/runs", RunsAsync).WithName("ListRuns").Needs(KeyScope.Read).WithSummary("Lists the runs of a job, the first first.").Produces<Page<Run>>().ProducesProblems(404, 503);
+        reading.MapGet("/jobs/{id}/explain", ExplainAsync).WithName("ExplainJob").Needs(KeyScope.Read).WithSummary("Says why a job waits, and for how long it will.").Produces<JobExplanation>().ProducesProblems(404, 503);
+        reading.MapPost("/jobs/{id}/retry", RetryAsync).WithName("RetryJob").Needs(KeyScope.Submit).WithSummary("Runs a failed or cancelled job again, with all its attempts anew.")
             .TakesQuery("from").Produces<Job>().ProducesProblems(400, 404, 409, 503);
-        reading.MapPost("/jobs/{id}/cancel", CancelAsync).WithName("CancelJob").WithSummary("Cancels a job that is not final yet.").Produces<Job>().ProducesProblems(404, 409, 503);
+        reading.MapPost("/jobs/{id}/cancel", CancelAsync).WithName("CancelJob").Needs(KeyScope.Submit).WithSummary("Cancels a job that is not final yet.").Produces<Job>().ProducesProblems(404, 409, 503);
     }
 
     private static async Task SubmitAsync(HttpContext context, SubmissionReader reader, Submissions submissions, JobReader stored, Waiting waiting, DepthDuty depth, IOptions<ApiOptions> options)

@@ -86,6 +86,8 @@ internal sealed class JobQuery
     /// <summary>Whether to begin without the checkpoint.</summary>
     public bool FromStart() => Value<bool>("from", text => text switch { "start" => true, "checkpoint" => false, _ => null }, "must be checkpoint or start") ?? false;
 
+    public TimeSpan? Duration(string name, TimeSpan most) => Value<TimeSpan>(name, text => Iso8601.Parse(text, TimeSpan.Zero, most), Iso8601.Rule(TimeSpan.Zero, most));
+
     public bool Flag(string name) => Value<bool>(name, text => bool.TryParse(text, out var flag) ? flag : null, "must be true or false") ?? false;
 
     public int? Number(string name, int least, int most) =>

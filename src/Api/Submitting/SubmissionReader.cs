@@ -216,20 +216,12 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
                 return null;
             }
 
-            try
+            if (Iso8601.Parse(text, least, most) is { } span)
             {
-                if (!text.Contains('Y', StringComparison.Ordinal) && text.IndexOf('M', StringComparison.Ordinal) is var month && (month < 0 || month > text.IndexOf('T', StringComparison.Ordinal) && text.Contains('T', StringComparison.Ordinal))
-                    && XmlConvert.ToTimeSpan(text) is var span && span >= least && span <= most)
-                {
-                    return span;
-                }
-            }
-            catch (Exception error) when (error is FormatException or OverflowException)
-            {
-                // Told below.
+                return span;
             }
 
-            Wrong(member, $"must be an ISO 8601 duration in days, hours, minutes and seconds, such as PT90S, from {XmlConvert.ToString(least)} to {XmlConvert.ToString(most)}");
+            Wrong(member, Iso8601.Rule(least, most));
             return null;
         }
 

@@ -61,9 +61,10 @@ internal sealed class Waiting(WatchDuty watches, ApiLife life, TimeProvider cloc
         return last;
     }
 
-    /// <summary>A request that waits on purpose says nothing of how fast the API is.</summary>
+    /// <summary>A request that waits on purpose says nothing of how fast the API is, and takes as long as it takes.</summary>
     public static void Uncount(HttpContext context)
     {
+        RequestTimeout.Lift(context);
         if (context.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)
         {
             metrics.MetricsDisabled = true;

@@ -7,6 +7,7 @@ public static class ComposeSettings
 {
     private const string Trial = "trial-";
     private const string Key = "qs_";
+    private const string Environment = "QUEUESCALE_ENVIRONMENT";
 
     /// <summary>Writes <c>.env</c> with fresh secrets where the example has those for a trial. Only its owner may read it.</summary>
     /// <param name="replace">Whether one that is there goes.</param>
@@ -27,6 +28,7 @@ public static class ComposeSettings
             {
                 [var name, var value] when value.StartsWith(Key + Trial, StringComparison.Ordinal) => $"{name}={Key}{Secrets.New()}",
                 [var name, var value] when value.StartsWith(Trial, StringComparison.Ordinal) => $"{name}={Secrets.New()}",
+                [Environment, _] => $"{Environment}=Production",
                 _ => line,
             }).Append('\n');
         }

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
+
+namespace QueueScale.Hosting;
+
+/// <summary>Secrets that stand in this project's examples or that a server has from the start: everybody knows them.</summary>
+public static class ExampleSecrets
+{
+    private static readonly string[] Known = ["trial-postgres", "trial-rabbitmq", "qs_trial-key-for-loopback-only", "for-development-only", "//guest:guest@"];
+
+    private static readonly string[] Keys = ["ConnectionStrings:Postgres", "ConnectionStrings:RabbitMq", "ConnectionStrings:Redis", "Auth:BootstrapKey"];
+
+    /// <summary>Whether a setting holds one.</summary>
+    public static bool IsIn(string? setting) => setting is not null && Known.Any(secret => setting.Contains(secret, StringComparison.Ordinal));
+
+    /// <summary>Makes sure that in production no setting holds one.</summary>
+    /// <exception cref="BadSetting">One does.</exception>
+    public static void Refuse(IHostEnvironment environment, IConfiguration configuration)
+    {
+        if (!environment.IsDevelopment() && Keys.FirstOrDefault(key => IsIn(configuration[key])) is { } known)
+        {
+            throw new BadSetting($"{known} holds a secret of the examples, which everybody knows. Set one of your own (./queuescale init-env makes some), or DOTNET_ENVIRONMENT=Development for a trial that nobody else can reach.");
+        }
+    }
+}

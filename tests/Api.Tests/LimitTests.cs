@@ -1,0 +1,101 @@
+using System.Net;
+using System.Net.Http.Headers;
+
+namespace QueueScale.Tests;
+
+/// <summary>An API with narrow limits.</summary>
+public sealed class LimitTests(Stage stage) : IClassFixture<Stage>
+{
+    private const int Most = 20;
+
+    [Fact]
+    public async Task A_key_that_asks_too_often_is_told_when_to_come_again_and_no_other_key_is_kept_out()
+    {
+        var url = (await stage.StartApiAsync(settings: ("Api__RequestsPerMinute", $"{Most}"))).Url;
+        using var client = With(url, Stage.Key);
+        using var made = await client.PostAsync(new Uri("v1/keys", UriKind.Relative), new StringContent("""{"name": "other", "scopes": ["read"]}""", Encoding.UTF8, "application/json"));
+        using var other = With(url, JsonElement.Parse(await made.Content.ReadAsStringAsync()).GetProperty("key").GetString()!);
+
+        var answers = new List<Answer>();
+        while (answers.Count <= 2 * Most && answers.LastOrDefault()?.Status != 429) // a new minute may have begun meanwhile
+        {
+            answers.Add(await GetAsync(client));
+        }
+
+        var (first, last) = (answers[0], answers[^1]);
+        last.MustRefuse(429);
+        Assert.InRange(answers.Count, Most - 1, 2 * Most + 1);
+        Assert.Equal(($"{Most}", "0"), (Header(last, "RateLimit-Limit"), Header(last, "RateLimit-Remaining")));
+        Assert.InRange(int.Parse(Header(last, "RateLimit-Reset"), null), 1, 60);
+        Assert.Equal(Header(last, "RateLimit-Reset"), Header(last, "Retry-After"));
+        Assert.Equal((200, $"{Most}"), (first.Status, Header(first, "RateLimit-Limit")));
+        Assert.Equal(200, (await GetAsync(other)).Status);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync(new Uri("health/ready", UriKind.Relative))).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_request_that_takes_too_long_is_answered_and_waiting_for_a_job_is_not_meant()
+    {
+        var url = (await stage.StartApiAsync("patient", settings: ("Api__RequestTimeout", "00:00:01"))).Url;
+        using var client = With(url, Stage.Key);
+        using (var slow = new HttpRequestMessage(HttpMethod.Post, "v1/jobs") { Content = new StreamContent(new Trickle()) { Headers = { ContentType = new("application/json") } } })
+        {
+            var begun = TimeProvider.System.GetTimestamp();
+            var answer = await Answer.OfAsync(await client.SendAsync(slow));
+            answer.MustRefuse(503);
+            Assert.Contains("Api:RequestTimeout", answer.Text("detail"), StringComparison.Ordinal);
+            Assert.InRange(TimeProvider.System.GetElapsedTime(begun).TotalSeconds, 1, 8);
+        }
+
+        await using var database = stage.NewDatabase();
+        await new JobTypes(database).RegisterAsync(RunningApi.Types, CancellationToken.None);
+        using var waiting = new HttpRequestMessage(HttpMethod.Post, "v1/jobs") { Content = new StringContent($$"""{"type": "{{RunningApi.Any}}"}""", Encoding.UTF8, "application/json"), Headers = { { "Prefer", "wait=2" } } };
+        Assert.Equal(202, (await Answer.OfAsync(await client.SendAsync(waiting))).Status);
+    }
+
+    private static async Task<Answer> GetAsync(HttpClient client) => await Answer.OfAsync(await client.GetAsync(new Uri("v1/jobs", UriKind.Relative)));
+
+    private static string Header(Answer answer, string name) => Assert.Single(answer.Headers.GetValues(name));
+
+    private static HttpClient With(Uri url, string key) => new() { BaseAddress = url, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", key) } };
+
+    /// <summary>A body that comes fast enough for the web server, and takes two seconds.</summary>
+    private sealed class Trickle : Stream
+    {
+        private int left = 40;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (left-- == 0)
+            {
+                return 0;
+            }
+
+            await Task.Delay(50, cancellationToken);
+            buffer.Span[..4000].Fill((byte)' ');
+            return 4000; // less stays in the client's buffer
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}
