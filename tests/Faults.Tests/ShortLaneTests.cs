@@ -1,8 +1,5 @@
 namespace QueueScale.Faults.Tests;
 
-/// <summary>The short lane needs the machine to itself.</summary>
-[CollectionDefinition("alone", DisableParallelization = true)]
-[Collection("alone")]
 public sealed class ShortLaneTests
 {
     [Fact]

@@ -31,8 +31,23 @@ internal static class TestCommand
 
         // Most tests wait more than they work, so two projects go side by side, each on servers of its own that it may break.
         string[] places = ["tests", "tests-beside"];
-        var count = await RunAsync(places, new(chosen.Where(project => !project.RunsAlone)), arguments, stop)
-            + await RunAsync(places.Take(1), new(chosen.Where(project => project.RunsAlone)), arguments, stop);
+        var servers = new List<TestServers>();
+        TestCount count;
+        try
+        {
+            foreach (var place in places.Take(chosen.Length))
+            {
+                servers.Add(await TestServers.StartAsync(RunFolder.OfCheckout.Below(place), Print.Steps(json: false), stop)); // one after the other: they may have to be installed
+            }
+
+            count = await RunAsync(servers, chosen.Where(project => project is { RunsLate: false, RunsAlone: false }), arguments, stop)
+                + await RunAsync(servers, chosen.Where(project => project.RunsLate), arguments, stop)
+                + await RunAsync(servers.Take(1), chosen.Where(project => project.RunsAlone), arguments, stop);
+        }
+        finally
+        {
+            foreach (var own in servers) await own.DisposeAsync();
+        }
 
         Console.Out.WriteLine();
         if (count.Skipped > 0) Console.Out.WriteLine($"{count.Skipped} skipped");
@@ -40,28 +55,16 @@ internal static class TestCommand
         return count.Failed == 0 ? 0 : 1;
     }
 
-    /// <summary>Runs projects in as many places as there are, each project in the first that is free.</summary>
-    private static async Task<TestCount> RunAsync(IEnumerable<string> places, ConcurrentQueue<TestProject> projects, string[] arguments, CancellationToken stop)
+    /// <summary>Runs projects on as many servers as there are, each project on the first that are free.</summary>
+    private static async Task<TestCount> RunAsync(IEnumerable<TestServers> servers, IEnumerable<TestProject> projects, string[] arguments, CancellationToken stop)
     {
-        var servers = new List<TestServers>();
-        try
+        var waiting = new ConcurrentQueue<TestProject>(projects);
+        var counts = await Task.WhenAll(servers.Select(async own =>
         {
-            foreach (var place in places.Take(projects.Count))
-            {
-                servers.Add(await TestServers.StartAsync(RunFolder.OfCheckout.Below(place), Print.Steps(json: false), stop)); // one after the other: they may have to be installed
-            }
-
-            var counts = await Task.WhenAll(servers.Select(async own =>
-            {
-                var count = new TestCount();
-                while (projects.TryDequeue(out var project)) count += await new TestProcess(project, own.Servers.Folder).RunAsync(arguments, stop);
-                return count;
-            }));
-            return counts.Aggregate(new TestCount(), (all, one) => all + one);
-        }
-        finally
-        {
-            foreach (var own in servers) await own.DisposeAsync();
-        }
+            var count = new TestCount();
+            while (waiting.TryDequeue(out var project)) count += await new TestProcess(project, own.Servers.Folder).RunAsync(arguments, stop);
+            return count;
+        }));
+        return counts.Aggregate(new TestCount(), (all, one) => all + one);
     }
 }

@@ -12,11 +12,7 @@ public sealed class ControlTests(ControlGround ground) : IClassFixture<ControlGr
         Assert.True(verdict.Broken.Any(broken => control.Rules.Contains(broken.Rule)), verdict.Report(stories: 1));
     }
 
-}
-
-/// <summary>It is the protection, and nothing else of the scenario, that makes the difference. These run beside the others, on servers of their own.</summary>
-public sealed class ProtectedTests(ControlGround ground) : IClassFixture<ControlGround>
-{
+    /// <summary>It is the protection, and nothing else of the scenario, that makes the difference.</summary>
     [Theory]
     [MemberData(nameof(ControlGround.Names), MemberType = typeof(ControlGround))]
     public async Task With_the_protection_the_same_scenario_breaks_no_rule(string name)
@@ -44,13 +40,11 @@ public sealed class ProtectedTests(ControlGround ground) : IClassFixture<Control
 
 public sealed class ControlGround : IAsyncLifetime
 {
-    private static int count;
-
     public static TheoryData<string> Names => [.. Control.All.Select(control => control.Name)];
 
     internal Ground Ground { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Ground = await Ground.StartAsync(RunFolder.OfCheckout.Below($"tests-controls-{Interlocked.Increment(ref count)}"));
+    public async ValueTask InitializeAsync() => Ground = await Ground.StartAsync(RunFolder.OfCheckout.Below("tests-controls"));
 
     public ValueTask DisposeAsync() => Ground.DisposeAsync();
 }
