@@ -9,4 +9,7 @@ public sealed class JobsOptions
 
     /// <summary>Whether the <c>probe.*</c> job types are registered: jobs to try a deployment with, one of which kills its worker. Default false.</summary>
     public bool Probes { get; set; }
+
+    /// <summary>What jobs may fetch from other machines.</summary>
+    public OutboundOptions Outbound { get; } = new();
 }

@@ -48,6 +48,7 @@ public static class QueueScaleWorker
         MapHealth(app);
         app.MapMetrics();
         app.Services.GetRequiredService<WorkerGauges>();
+        app.Services.GetRequiredService<Outbound>(); // its metrics, too, are there from the start
         return Task.FromResult<IHost>(app);
     });
 
@@ -65,6 +66,7 @@ public static class QueueScaleWorker
         services.AddSingleton(provider => new Database(postgres, Program, provider.GetRequiredService<IOptions<WorkerOptions>>().Value.Slots + 8));
         services.AddSingleton(provider => provider.GetRequiredService<Database>().General);
         services.AddSingleton(catalog);
+        services.AddSingleton<Outbound>();
         services.AddSingleton(provider => WorkerQueues.Of(provider.GetRequiredService<IOptions<WorkerOptions>>().Value, catalog));
 
         // The steps of a job's way.

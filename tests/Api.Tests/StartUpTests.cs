@@ -72,6 +72,8 @@ public sealed class StartUpTests(Stage stage) : IClassFixture<Stage>
     [InlineData("Bus:WakeBatch", "0")]
     [InlineData("Jobs:Probe", "true")]
     [InlineData("Jobs:Probes", "maybe")]
+    [InlineData("Jobs:Outbound:AllowedHosts:0", "https://files.internal/", "Jobs:Outbound:AllowedHosts")]
+    [InlineData("Jobs:Outbound:MaxPerHost", "0")]
     public Task A_worker_refuses_a_setting_that_cannot_work(string key, string value, string? named = null) => RefusesAsync(HostProcess.Worker, "queuescale-worker", [named ?? key], (key, value));
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed partial class LiveTests(Live live) : IClassFixture<Live>
         var scrape = await Scrape.OfAsync(live.Worker);
         Assert.Null(scrape.Value("queuescale_drain_seconds"));
         Assert.InRange(live.Drained[0].Value("queuescale_drain_seconds")!.Value, 0, 5);
-        Assert.Equal(OnPage("Of the worker"), Shown(scrape).Append("queuescale_drain_seconds gauge ").Order(StringComparer.Ordinal));
+        Assert.Equal(OnPage("Of the worker"), Shown(scrape).Append("queuescale_drain_seconds gauge ").Append("queuescale_outbound_seconds histogram host").Order(StringComparer.Ordinal));
     }
 
     [Fact]

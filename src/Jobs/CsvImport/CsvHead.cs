@@ -11,11 +11,15 @@ internal sealed record CsvHead(IReadOnlyList<ImportColumn> Columns, ImportPositi
     private const int MostColumns = 1600; // PostgreSQL's own limit
     private const string Code = "csv_header";
 
-    public static CsvHead Read(SourceFile file, CsvImportInput input)
+    /// <summary>Reads it, and leaves the records at the first row.</summary>
+    /// <param name="source">The file, of which nothing is read yet.</param>
+    /// <param name="records">Its records.</param>
+    /// <param name="input">What is known of it.</param>
+    /// <param name="stop">Ends the reading.</param>
+    public static async Task<CsvHead> ReadAsync(ISource source, CsvRecords records, CsvImportInput input, CancellationToken stop)
     {
-        RefuseOtherEncodings(file);
-        using var records = new CsvRecords(file, input.Delimiter[0]);
-        if (!records.Read()) return new CsvHead(input.Columns ?? [], Begin(file, file.Identity.Length, 1));
+        RefuseOtherEncodings((await source.PeekAsync(4, stop)).Span);
+        if (!await records.ReadAsync(stop)) return Begin(input.Columns ?? [], source.Length!.Value, 1);
 
         var columns = input.Columns ?? (input.HasHeader ? Named(records, input.Delimiter) : Numbered(records.FieldCount));
         if (columns.Count > MostColumns)
@@ -26,13 +30,14 @@ internal sealed record CsvHead(IReadOnlyList<ImportColumn> Columns, ImportPositi
         if (input.HasHeader)
         {
             MustMatch(columns, records);
-            if (!records.Read()) return new CsvHead(columns, Begin(file, file.Identity.Length, 2));
+            if (!await records.ReadAsync(stop)) return Begin(columns, source.Length!.Value, 2);
         }
 
-        return new CsvHead(columns, Begin(file, records.Offset, records.Line));
-    }
+        return Begin(columns, records.Offset, records.Line);
 
-    private static ImportPosition Begin(SourceFile file, long offset, long line) => new(file.Identity, offset, line, 0, 0, [], RowChecksum.Nothing, null);
+        CsvHead Begin(IReadOnlyList<ImportColumn> columns, long offset, long line) =>
+            new(columns, new ImportPosition(source.Identity, offset, line, 0, 0, [], RowChecksum.Nothing, null, source.IsAtHand ? null : columns));
+    }
 
     private static IReadOnlyList<ImportColumn> Numbered(int fields) => [.. Enumerable.Range(1, fields).Select(n => new ImportColumn($"c{n}"))];
 
@@ -66,12 +71,9 @@ internal sealed record CsvHead(IReadOnlyList<ImportColumn> Columns, ImportPositi
         }
     }
 
-    private static void RefuseOtherEncodings(SourceFile file)
+    private static void RefuseOtherEncodings(ReadOnlySpan<byte> mark)
     {
-        Span<byte> mark = stackalloc byte[4];
-        using var stream = file.OpenAt(0);
-        var read = stream.ReadAtLeast(mark, mark.Length, throwOnEndOfStream: false);
-        var other = mark[..read] switch
+        var other = mark switch
         {
             [0xff, 0xfe, 0, 0] or [0, 0, 0xfe, 0xff] => "UTF-32",
             [0xff, 0xfe, ..] or [0xfe, 0xff, ..] => "UTF-16",

@@ -6,8 +6,8 @@ namespace QueueScale.Jobs;
 /// <summary>What to import, and where to.</summary>
 public sealed record CsvImportInput
 {
-    [Description("file:NAME, a file below the workers' Jobs:DataRoot. UTF-8, with or without a byte order mark.")]
-    [RegularExpression(@"^file:(?!/)(?!(?:.*/)?\.\.(?:/|$)).+$")]
+    [Description("file:NAME, a file below the workers' Jobs:DataRoot, or https://HOST/PATH, a file that they fetch. UTF-8, with or without a byte order mark.")]
+    [RegularExpression(@"^(?:file:(?!/)(?!(?:.*/)?\.\.(?:/|$)).+|https://[^/?#@\\\s]+(?:[/?][^#\\\s]*)?)$")]
     public required string Source { get; init; }
 
     [Description("The table in the schema imports. It is created when it is missing.")]

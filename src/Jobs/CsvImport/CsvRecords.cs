@@ -14,13 +14,13 @@ internal sealed class CsvRecords : IDisposable
     private readonly long linesBefore;
 
     /// <summary>Opens the file.</summary>
-    /// <param name="file">The file.</param>
+    /// <param name="source">The file.</param>
     /// <param name="delimiter">Between two fields.</param>
     /// <param name="offset">Where a record begins: 0 or an <see cref="Offset"/> that was read before.</param>
     /// <param name="line">The line of that record.</param>
-    public CsvRecords(SourceFile file, char delimiter, long offset = 0, long line = 1)
+    public CsvRecords(ISource source, char delimiter, long offset = 0, long line = 1)
     {
-        var stream = Open(file, offset, out begin);
+        var stream = source.OpenAt(offset, out begin);
         linesBefore = begin == 0 ? 0 : line - 2; // to the reader the line break before the record is line 1, and the record line 2
         reader = CsvReader.Create(stream, Options(delimiter) with { TrackLineNumbers = true, OnMalformedRecord = record => Malformed = record.Reason });
     }
@@ -44,14 +44,17 @@ internal sealed class CsvRecords : IDisposable
     /// <summary>Whether a field is empty and not in quotes.</summary>
     public bool IsAbsent(int index) => reader.GetRawSpan(index).IsEmpty;
 
+    /// <summary>Whether there is a present record: false before the first one and behind the last one.</summary>
+    public bool HasOne { get; private set; }
+
     /// <summary>Goes to the next record.</summary>
     /// <returns>False at the end of the file.</returns>
-    public bool Read()
+    public async ValueTask<bool> ReadAsync(CancellationToken stop)
     {
         Malformed = null;
         try
         {
-            return reader.Read();
+            return HasOne = await reader.ReadAsync(stop);
         }
         catch (CsvFormatException error)
         {
@@ -62,11 +65,22 @@ internal sealed class CsvRecords : IDisposable
         }
     }
 
-    /// <summary>Counts the records from a byte on, much faster than they are imported.</summary>
-    public static long Count(SourceFile file, char delimiter, long offset, CancellationToken stop)
+    /// <summary>Goes to the record that the file was opened for.</summary>
+    /// <exception cref="JobFailed">None begins there.</exception>
+    public async Task GoToAsync(long offset, CancellationToken stop)
     {
-        if (offset >= file.Identity.Length) return 0;
-        using var reader = CsvReader.Create(Open(file, offset, out _), Options(delimiter));
+        if (await ReadAsync(stop) && Offset == offset) return;
+        throw new JobFailed(
+            $"source: no row begins at byte {offset:N0}, where the import stands, so the file was changed. The rows imported so far stay in the table. "
+            + "Once the file is complete, submit a new job with mode replace.",
+            "source_changed");
+    }
+
+    /// <summary>Counts the records from a byte on, much faster than they are imported.</summary>
+    public static long Count(ISource source, char delimiter, long offset, CancellationToken stop)
+    {
+        if (offset >= source.Length) return 0;
+        using var reader = CsvReader.Create(source.OpenAt(offset, out _), Options(delimiter));
         var count = 0L;
         while (reader.Read())
         {
@@ -79,16 +93,4 @@ internal sealed class CsvRecords : IDisposable
     public void Dispose() => reader.Dispose();
 
     private static CsvReaderOptions Options(char delimiter) => new() { HasHeader = false, Separator = delimiter, MaxRecordSize = Longest };
-
-    /// <summary>Opens the file for a reader whose first record will be the one at <paramref name="offset"/>.</summary>
-    private static Stream Open(SourceFile file, long offset, out long begin)
-    {
-        // The reader takes a byte order mark wherever it begins, and in the middle of a file such bytes are data. So there it begins with the line break
-        // before the record, an empty line to it. What has no line break before it is the first record of the file.
-        begin = 0;
-        var stream = file.OpenAt(Math.Max(0, offset - 1));
-        if (offset > 0 && stream.ReadByte() is '\n' or '\r') begin = offset - 1;
-        stream.Position = begin;
-        return stream;
-    }
 }

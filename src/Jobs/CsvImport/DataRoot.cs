@@ -15,7 +15,7 @@ internal static class DataRoot
     {
         if (!source.StartsWith(Scheme, StringComparison.Ordinal) || source.Length == Scheme.Length)
         {
-            throw Refused($"'{Excerpt.Of(source)}' cannot be read. Give file:NAME, a file below the workers' Jobs:DataRoot.");
+            throw Refused($"'{Excerpt.Of(source)}' cannot be read. Give file:NAME, a file below the workers' Jobs:DataRoot, or https://HOST/PATH.");
         }
 
         var name = source[Scheme.Length..];

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace QueueScale.Jobs;
 
 /// <summary>The checkpoint of an import: everything up to <see cref="Offset"/> is committed.</summary>
@@ -9,8 +11,10 @@ namespace QueueScale.Jobs;
 /// <param name="Samples">The first of those.</param>
 /// <param name="Checksum">Of the imported rows.</param>
 /// <param name="Total">Rows in the file, once they are counted.</param>
+/// <param name="Columns">The columns, of a file whose beginning is not read again.</param>
 internal sealed record ImportPosition(
-    FileIdentity File, long Offset, long Line, long Rows, long Rejected, IReadOnlyList<RejectedRow> Samples, string Checksum, long? Total)
+    FileIdentity File, long Offset, long Line, long Rows, long Rejected, IReadOnlyList<RejectedRow> Samples, string Checksum, long? Total,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ImportColumn>? Columns = null)
 {
     /// <summary>Rows behind it, imported or not.</summary>
     public long Done => Rows + Rejected;

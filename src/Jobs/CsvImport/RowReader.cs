@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Unicode;
 using CsvHelper;
 using QueueScale.Contracts;
@@ -5,12 +6,16 @@ using QueueScale.Contracts;
 namespace QueueScale.Jobs;
 
 /// <summary>Reads a file's rows, from a position on, into batches. A row that does not fit is counted and left out.</summary>
-internal sealed class RowReader : IDisposable
+internal sealed class RowReader
 {
     private const int MostSamples = 10;
     // Just below a power of two, so that the buffer, which doubles, stays there. Many imports may run in one worker, with two batches each.
     private const int LargestBatch = (4 * 1024 * 1024) - (64 * 1024);
 
+    // What comes slowly is saved as it comes.
+    private static readonly TimeSpan LongestRead = TimeSpan.FromSeconds(1);
+
+    private readonly ISource source;
     private readonly CsvRecords records;
     private readonly IReadOnlyList<ImportColumn> columns;
     private readonly ColumnType.Encoder[] encoders;
@@ -20,10 +25,16 @@ internal sealed class RowReader : IDisposable
     private readonly List<RejectedRow> samples;
     private long imported;
     private long rejected;
-    private bool more;
 
-    public RowReader(SourceFile file, CsvImportInput input, IReadOnlyList<ImportColumn> columns, ImportPosition start)
+    /// <param name="source">The file.</param>
+    /// <param name="records">Its records, at the first row to import or behind the last.</param>
+    /// <param name="input">What to import.</param>
+    /// <param name="columns">The columns.</param>
+    /// <param name="start">That row's position.</param>
+    public RowReader(ISource source, CsvRecords records, CsvImportInput input, IReadOnlyList<ImportColumn> columns, ImportPosition start)
     {
+        this.source = source;
+        this.records = records;
         this.columns = columns;
         this.start = start;
         maxRejected = input.MaxRejected;
@@ -31,8 +42,6 @@ internal sealed class RowReader : IDisposable
         checksum = new RowChecksum(start.Checksum);
         samples = [.. start.Samples];
         (imported, rejected) = (start.Rows, start.Rejected);
-        records = new CsvRecords(file, input.Delimiter[0], start.Offset, start.Line);
-        more = start.Offset < start.File.Length && records.Read();
     }
 
     /// <summary>Reads the next rows into a batch, in place of what it held.</summary>
@@ -40,28 +49,27 @@ internal sealed class RowReader : IDisposable
     /// <param name="most">How many rows, unless the batch is full before.</param>
     /// <param name="stop">Ends the reading.</param>
     /// <exception cref="JobFailed">The file cannot be read on, or too many rows do not fit.</exception>
-    public RowBatch Read(RowBatch batch, int most, CancellationToken stop)
+    public async Task<RowBatch> ReadAsync(RowBatch batch, int most, CancellationToken stop)
     {
         batch.Rows.Clear();
-        for (var read = 0; more && read < most && batch.Rows.Length < LargestBatch; read++)
+        var began = Stopwatch.GetTimestamp();
+        for (var read = 1; records.HasOne && read <= most && batch.Rows.Length < LargestBatch; read++)
         {
-            if ((read & 0xff) == 0) stop.ThrowIfCancellationRequested();
             if (Misfit(batch.Rows) is { } reason) Reject(reason);
             else imported++;
-            more = records.Read();
+            await records.ReadAsync(stop);
+            if ((read & 0xf) != 0) continue;
+            stop.ThrowIfCancellationRequested();
+            if (Stopwatch.GetElapsedTime(began) > LongestRead) break;
         }
 
-        // Behind the end of the file nothing is told by its line any more.
-        var (offset, line) = more ? (records.Offset, records.Line) : (start.File.Length, start.Line);
-        batch.End = start with
-        {
-            Offset = offset, Line = line, Rows = imported, Rejected = rejected, Samples = [.. samples], Checksum = checksum.ToString(),
-        };
-        batch.IsLast = !more;
+        batch.End = start with { Rows = imported, Rejected = rejected, Samples = [.. samples], Checksum = checksum.ToString() };
+        batch.End = records.HasOne
+            ? batch.End with { Offset = records.Offset, Line = records.Line }
+            : batch.End with { File = start.File with { Length = source.Length }, Offset = source.Length!.Value }; // by its line nothing is told any more
+        batch.IsLast = !records.HasOne;
         return batch;
     }
-
-    public void Dispose() => records.Dispose();
 
     /// <summary>Adds the present record to the rows; where it does not fit, says why and adds nothing.</summary>
     private string? Misfit(CopyRows rows)
@@ -93,7 +101,7 @@ internal sealed class RowReader : IDisposable
     private string Misquoted(CsvMalformedReason wrong)
     {
         // Only the first mistake of a record is told. One that takes the rest of the file with it has an open quote too, most likely.
-        var takesTheRest = records.Raw.Contains((byte)'\n') && records.Offset + records.Raw.Length == start.File.Length;
+        var takesTheRest = records.Raw.Contains((byte)'\n') && records.Offset + records.Raw.Length == source.Length;
         if (wrong == CsvMalformedReason.UnterminatedQuote || takesTheRest)
         {
             throw new JobFailed(

@@ -2,11 +2,8 @@ using QueueScale.Contracts;
 
 namespace QueueScale.Jobs;
 
-/// <summary>What tells a file from another, and from itself before a change, on every worker that shares the data folder.</summary>
-internal sealed record FileIdentity(long Length, DateTime ModifiedAt);
-
-/// <summary>The file of an import, which must stay as it is while the import goes on, also from worker to worker.</summary>
-internal sealed class SourceFile
+/// <summary>A file below the data folder, the same on every worker, which must stay as it is while the import goes on.</summary>
+internal sealed class SourceFile : ISource
 {
     private readonly string source;
     private readonly string path;
@@ -17,10 +14,12 @@ internal sealed class SourceFile
         Identity = Now();
     }
 
-    /// <summary>As it was found.</summary>
     public FileIdentity Identity { get; }
 
-    /// <summary>Fails when the file is not the one that the import began with: offsets into another would import rubbish.</summary>
+    public long? Length => Identity.Length;
+
+    public bool IsAtHand => true;
+
     public void MustStillBe(FileIdentity begun)
     {
         var now = Now();
@@ -31,15 +30,30 @@ internal sealed class SourceFile
             "source_changed");
     }
 
-    public Stream OpenAt(long offset)
+    public async ValueTask<ReadOnlyMemory<byte>> PeekAsync(int bytes, CancellationToken stop)
     {
-        // Nothing is opened to read nothing: a pipe has no length either, and opening one waits for a writer.
-        if (Identity.Length == 0) return Stream.Null;
-        // No buffer of its own: the reader behind it has one.
-        var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
-        stream.Position = offset;
+        var first = new byte[bytes];
+        await using var stream = Open();
+        return first.AsMemory(0, await stream.ReadAtLeastAsync(first, bytes, throwOnEndOfStream: false, stop));
+    }
+
+    public Stream OpenAt(long offset, out long begin)
+    {
+        begin = 0;
+        var stream = Open();
+        if (offset == 0) return stream;
+        stream.Position = offset - 1;
+        if (stream.ReadByte() is '\n' or '\r') begin = offset - 1;
+        stream.Position = begin;
         return stream;
     }
+
+    public void Dispose() { }
+
+    // Nothing is opened to read nothing: a pipe has no length either, and opening one waits for a writer. No buffer of its own: the reader behind it has one.
+    private Stream Open() => Length == 0
+        ? Stream.Null
+        : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
 
     private FileIdentity Now()
     {

@@ -13,6 +13,9 @@ internal sealed class ImportFolder(PostgresForTests postgres) : IDisposable
 {
     private static int tables;
 
+    /// <summary>As a worker has it that allows nothing.</summary>
+    public static Outbound Outbound { get; } = new(Options.Create(new JobsOptions()));
+
     public string Root { get; } = Directory.CreateTempSubdirectory("queuescale-imports-").FullName;
 
     /// <summary>A table's name that no other test has.</summary>
@@ -30,8 +33,9 @@ internal sealed class ImportFolder(PostgresForTests postgres) : IDisposable
     /// <param name="table">Dropped before each round.</param>
     /// <param name="rowsPerCheckpoint">Rows a checkpoint.</param>
     /// <param name="before">SQL to run before each round, once the table is dropped.</param>
-    public JobHarness<CsvImportInput, CsvImportResult> Harness(string table, int? rowsPerCheckpoint = 2, string before = "") => JobHarness.For(
-        () => new CsvImport(Options.Create(new JobsOptions { DataRoot = Root }), rowsPerCheckpoint),
+    /// <param name="outbound">How to fetch from other machines.</param>
+    public JobHarness<CsvImportInput, CsvImportResult> Harness(string table, int? rowsPerCheckpoint = 2, string before = "", Outbound? outbound = null) => JobHarness.For(
+        () => new CsvImport(Options.Create(new JobsOptions { DataRoot = Root }), outbound ?? Outbound, rowsPerCheckpoint),
         postgres.Database,
         reset: () => postgres.ExecuteAsync($"drop table if exists imports.\"{table}\"; {before}"));
 

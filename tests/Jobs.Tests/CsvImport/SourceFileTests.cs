@@ -19,7 +19,8 @@ public sealed class SourceFileTests(PostgresForTests postgres) : IClassFixture<P
     [InlineData("file:..\\secret.csv", "input_invalid")]
     [InlineData("file:a\0b", "input_invalid")]
     [InlineData("file:", "input_invalid")]
-    [InlineData("https://example.com/x.csv", "input_invalid")]
+    [InlineData("http://example.com/x.csv", "input_invalid")]
+    [InlineData("HTTPS://example.com/x.csv", "input_invalid")]
     [InlineData("x.csv", "input_invalid")]
     [InlineData("FILE:x.csv", "input_invalid")]
     [InlineData("file:not-there.csv", "source_missing")]
@@ -77,7 +78,7 @@ public sealed class SourceFileTests(PostgresForTests postgres) : IClassFixture<P
         Directory.CreateSymbolicLink(link, folder.Root);
         try
         {
-            var harness = JobHarness.For(() => new CsvImport(Options.Create(new JobsOptions { DataRoot = link })), postgres.Database);
+            var harness = JobHarness.For(() => new CsvImport(Options.Create(new JobsOptions { DataRoot = link }), ImportFolder.Outbound), postgres.Database);
             Assert.Equal(1, (await harness.RunAsync(new CsvImportInput { Source = "file:latest.csv", Table = ImportFolder.NewTable() })).Result.Rows);
             Assert.Equal(1, (await harness.RunAsync(new CsvImportInput { Source = "file:2024/may/real.csv", Table = ImportFolder.NewTable() })).Result.Rows);
         }
@@ -90,7 +91,7 @@ public sealed class SourceFileTests(PostgresForTests postgres) : IClassFixture<P
     [Fact]
     public async Task A_worker_without_a_data_folder_says_so()
     {
-        var harness = JobHarness.For(() => new CsvImport(Options.Create(new JobsOptions())));
+        var harness = JobHarness.For(() => new CsvImport(Options.Create(new JobsOptions()), ImportFolder.Outbound));
         var failed = await Assert.ThrowsAsync<JobFailed>(() => harness.RunAsync(new CsvImportInput { Source = "file:x.csv", Table = "t" }));
         Assert.Equal("source_missing", failed.Code);
         Assert.Contains("Jobs:DataRoot", failed.Message, StringComparison.Ordinal);
