@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
 using Npgsql;
 
 namespace QueueScale.Tests;
@@ -28,11 +31,57 @@ public sealed class ImportTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
         Assert.Equal([ending, RunEnding.Succeeded], runs.Select(r => r.How!.Value));
         Assert.NotEqual(runs[0].Worker, runs[1].Worker);
         Assert.True(runs[1].FromCheckpoint > 0);
-        await MustHoldAsync(table, file);
+        await MustHoldAsync(table, file, Rows);
+    }
+
+    [Fact]
+    public async Task An_import_from_https_whose_worker_is_killed_and_whose_server_breaks_off_has_every_row_once()
+    {
+        const int Orders = 30_000;
+        var file = Path.Combine(stage.DataRoot, "web.csv");
+        await OrdersFile.WriteAsync(file, Orders);
+        var bytes = await File.ReadAllBytesAsync(file);
+        var requests = new ConcurrentQueue<(string Range, string IfRange)>();
+        await using var web = await HttpsServer.StartAsync(stage.DataRoot, async context =>
+        {
+            var headers = context.Request.Headers;
+            requests.Enqueue((headers.Range.ToString(), headers.IfRange.ToString()));
+            var turn = requests.Count;
+            if (turn == 3)
+            {
+                await Results.File(file, "text/csv", enableRangeProcessing: true, entityTag: new("\"orders\"")).ExecuteAsync(context);
+                return;
+            }
+
+            // The first time half of it and then nothing, the second time three quarters of it and no more.
+            var from = turn == 1 ? 0 : (int)RangeHeaderValue.Parse(headers.Range.ToString()).Ranges.Single().From!.Value;
+            context.Response.StatusCode = turn == 1 ? 200 : 206;
+            context.Response.Headers.ETag = "\"orders\"";
+            context.Response.ContentLength = bytes.Length - from;
+            if (turn == 2) context.Response.Headers.ContentRange = $"bytes {from}-{bytes.Length - 1}/{bytes.Length}";
+            await context.Response.Body.WriteAsync(bytes.AsMemory(from..(bytes.Length * (turn + 1) / 4)));
+            await context.Response.Body.FlushAsync();
+            if (turn == 1) await Task.Delay(Timeout.Infinite, context.RequestAborted);
+            context.Abort();
+        });
+        (string, string?)[] settings = [.. web.Settings, ("Worker__Lease", "00:00:05")];
+        var client = stage.Client(await stage.StartApiAsync());
+        var worker = await stage.StartWorkerAsync("w1", settings: settings);
+        var job = (await client.SubmitAsync(Programs.Job("csv.import", new { source = $"https://localhost:{web.Port}/web.csv", table = "from_https" }))).Id;
+        await client.WaitForAsync(job, j => j.Progress?.Done > 0);
+        worker.Process.Signal(Signal.Kill);
+        await stage.StartWorkerAsync("w2", settings: settings);
+
+        var end = await client.WaitForEndAsync(job, TimeSpan.FromSeconds(60));
+        Assert.Equal((JobState.Succeeded, Orders), (end.State, end.Result?.GetProperty("rows").GetInt32()));
+        var runs = (await client.GetRunsAsync(job)).Items;
+        Assert.Equal([RunEnding.Crashed, RunEnding.Failed, RunEnding.Succeeded], runs.Select(r => r.How!.Value));
+        Assert.All(requests.Skip(1), request => Assert.Equal((true, "\"orders\""), (request.Range.StartsWith("bytes=", StringComparison.Ordinal), request.IfRange)));
+        await MustHoldAsync("from_https", file, Orders);
     }
 
     /// <summary>Compares the table with what PostgreSQL itself reads from the file.</summary>
-    private async Task MustHoldAsync(string table, string file)
+    private async Task MustHoldAsync(string table, string file, int rows)
     {
         const string Columns = "order_id, placed_at, customer, product, quantity, price, note";
         await using var connection = await stage.Sql.OpenConnectionAsync();
@@ -59,6 +108,6 @@ public sealed class ImportTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
             connection);
         await using var reader = await compare.ExecuteReaderAsync();
         await reader.ReadAsync();
-        Assert.Equal((Rows, Rows, 0), (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2)));
+        Assert.Equal((rows, rows, 0), (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2)));
     }
 }
