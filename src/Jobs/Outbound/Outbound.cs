@@ -17,6 +17,7 @@ public sealed class Outbound : IDisposable
 {
     private const int MostRedirects = 5;
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AddressPatience = TimeSpan.FromSeconds(3); // where a host has another address to try
     private static readonly TimeSpan SlotPatience = TimeSpan.FromSeconds(5); // a run that waits holds a slot of the worker, and a drain waits for it
 
     private readonly OutboundOptions options;
@@ -189,13 +190,16 @@ public sealed class Outbound : IDisposable
 
         for (var i = 0; ; i++)
         {
+            var isLast = i + 1 == addresses.Length;
+            using var attempt = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            if (!isLast) attempt.CancelAfter(AddressPatience);
             try
             {
-                var stream = await connect(new IPEndPoint(addresses[i], host.Port), stop);
+                var stream = await connect(new IPEndPoint(addresses[i], host.Port), attempt.Token);
                 metrics.Connected($"{name}:{host.Port}");
                 return stream;
             }
-            catch (SocketException) when (i + 1 < addresses.Length && !stop.IsCancellationRequested) { } // the next may answer
+            catch (Exception error) when (!isLast && !stop.IsCancellationRequested && error is SocketException or OperationCanceledException) { } // the next may answer
         }
     }
 

@@ -173,9 +173,51 @@ public sealed class WebImportTests(PostgresForTests postgres, WebServer web) : I
         using var stop = new CancellationTokenSource();
         var run = folder.Harness(table, rowsPerCheckpoint: null, outbound: outbound).RunAsync(Input, stop.Token);
         while (!run.IsCompleted && await CountAsync() == 0) await Task.Delay(20); // far fewer rows than a first batch has
+        Assert.InRange(await CountAsync(), 1, 4_000);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run.WaitAsync(TimeSpan.FromSeconds(20)));
         await left.Task.WaitAsync(TimeSpan.FromSeconds(20)); // the connection is not kept
+    }
+
+    [Fact]
+    public async Task A_run_that_is_stopped_does_not_wait_for_a_silent_server()
+    {
+        var text = "a,b\n" + string.Concat(Enumerable.Range(1, 7).Select(n => $"{n},{new string('x', 100)}\n"));
+        web.Begin(async context =>
+        {
+            if (context.Request.Headers.Range.Count > 0)
+            {
+                await WebServer.File(text, Tag)(context);
+                return;
+            }
+
+            context.Response.Headers.ETag = Tag;
+            context.Response.ContentLength = Encoding.UTF8.GetByteCount(text);
+            await context.Response.WriteAsync(text[..400]); // three rows and a part of the next
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        });
+        using var outbound = web.Outbound();
+        var job = await Harness(outbound).RunAsync(Input, [new(1, InterruptionKind.Stop)]); // the harness gives it 10 seconds, silence would take 30
+        Assert.Equal((2, 7L), (web.Requests.Count, job.Result.Rows));
+        Assert.Equal(["1", "2", "3", "4", "5", "6", "7"], (await postgres.RowsAsync(table)).Select(row => row[0]!));
+    }
+
+    [Fact]
+    public async Task A_part_that_is_shorter_than_it_says_is_no_success()
+    {
+        web.Begin(WebServer.File(Text, Tag));
+        using var outbound = web.Outbound();
+        var harness = Harness(outbound);
+        harness.From = (await harness.RunAsync(Input)).Checkpoints[1].Json;
+        web.Begin(async context =>
+        {
+            context.Response.StatusCode = 206;
+            context.Response.Headers.ETag = Tag;
+            context.Response.Headers.ContentRange = "bytes 25-37/38";
+            await context.Response.WriteAsync("\n5,v\n"); // in chunks, properly ended
+        });
+        Assert.Contains("broke off after 5 of 13", (await Assert.ThrowsAsync<OutboundFailed>(() => harness.RunAsync(Input))).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -155,6 +155,19 @@ public sealed class EvilUrlTests(WebServer web) : IClassFixture<WebServer>
         }
     }
 
+    [Fact]
+    public async Task The_next_address_of_a_name_is_tried_where_one_does_not_answer()
+    {
+        web.Names["twice.test"] = () => [IPAddress.Parse(WebServer.DeadAddress), IPAddress.Parse(WebServer.PublicAddress)];
+        web.Begin(WebServer.File("a\n"));
+        using var outbound = web.Outbound();
+        using (await outbound.GetAsync("https://twice.test/x.csv", _ => { }, CancellationToken.None)) { }
+
+        Assert.Equal([WebServer.DeadAddress, WebServer.PublicAddress], web.Connected.Select(address => address.Address.ToString()));
+        web.Names["twice.test"] = () => [IPAddress.Parse(WebServer.DeadAddress)];
+        await Assert.ThrowsAsync<OutboundFailed>(() => outbound.GetAsync("https://twice.test/x.csv", _ => { }, CancellationToken.None));
+    }
+
     [Theory]
     [InlineData("https://127.0.0.1/", "address_refused")]
     [InlineData("https://2130706433/", "address_refused")]

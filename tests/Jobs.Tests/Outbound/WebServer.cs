@@ -19,6 +19,9 @@ public sealed class WebServer : IAsyncLifetime
 {
     public const string PublicAddress = "93.184.215.14";
 
+    /// <summary>Nobody answers there.</summary>
+    public const string DeadAddress = "93.184.215.15";
+
     private readonly List<(string Url, string Range, string IfRange)> requests = [];
     private readonly List<IPEndPoint> connected = [];
     private readonly X509Certificate2 certificate = NewCertificate();
@@ -98,6 +101,7 @@ public sealed class WebServer : IAsyncLifetime
             async (address, stop) =>
             {
                 lock (connected) connected.Add(address);
+                if (address.Address.ToString() == DeadAddress) throw new SocketException((int)SocketError.NetworkUnreachable);
                 var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
                 await socket.ConnectAsync(IPAddress.Loopback, onPort ?? port, stop);
                 return new NetworkStream(socket, ownsSocket: true);
@@ -132,6 +136,7 @@ public sealed class WebServer : IAsyncLifetime
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName("files.test");
         names.AddDnsName("other.test");
+        names.AddDnsName("twice.test");
         request.CertificateExtensions.Add(names.Build());
         using var made = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         return X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pkcs12), null);
