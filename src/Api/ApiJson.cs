@@ -20,6 +20,7 @@ namespace QueueScale.Api;
 [JsonSerializable(typeof(Page<JobTypeInfo>))]
 [JsonSerializable(typeof(Page<WorkerInfo>))]
 [JsonSerializable(typeof(Page<QueueInfo>))]
+[JsonSerializable(typeof(QueueInfo))]
 [JsonSerializable(typeof(QueueScaleInfo))]
 [JsonSerializable(typeof(SubmitJob))]
 [JsonSerializable(typeof(SubmitJob[]))]

@@ -63,6 +63,7 @@ internal static class QueueScaleApi
         services.AddSingleton<FleetReader>();
         services.AddSingleton<Explanations>();
         services.AddSingleton<Lanes>();
+        services.AddSingleton<Queues>();
         services.AddSingleton<DueJobs>();
         services.AddSingleton<Schedules>();
         services.AddSingleton<ScheduleReader>();
@@ -139,6 +140,10 @@ internal static class QueueScaleApi
         catch (Exception error) when (error is BadSetting or SchemaMismatch)
         {
             return HostProgram.Refuse(Program, error.Message);
+        }
+        catch (Npgsql.PostgresException error) when (error.SqlState == Npgsql.PostgresErrorCodes.LockNotAvailable)
+        {
+            return HostProgram.Refuse(Program, "The database cannot be migrated now: an open transaction, such as that of a dump, holds its tables. Run migrate again when it has ended.");
         }
         catch (Exception error) when (BatchErrors.IsPassing(error) || error is Npgsql.PostgresException)
         {

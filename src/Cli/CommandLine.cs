@@ -19,7 +19,8 @@ internal static class CommandLine
         if (parsed.Errors.Count > 0 && args.Length > 0)
         {
             foreach (var error in parsed.Errors) Console.Error.WriteLine(error.Message);
-            var command = parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}";
+            var command = "";
+            for (var of = parsed.CommandResult; of is { Command: not RootCommand }; of = of.Parent as System.CommandLine.Parsing.CommandResult) command = $" {of.Command.Name}{command}";
             Console.Error.WriteLine($"See: ./queuescale{command} --help");
             return UsedWrongly;
         }

@@ -185,6 +185,17 @@ public sealed class QueueScaleClient : IDisposable
     /// <summary>The queues and what is in them.</summary>
     public Task<Page<QueueInfo>> GetQueuesAsync(CancellationToken cancellation = default) => GetAsync<Page<QueueInfo>>("v1/queues", cancellation);
 
+    /// <summary>One queue and what is in it. One that nobody has used yet answers zeros.</summary>
+    public Task<QueueInfo> GetQueueAsync(string queue, CancellationToken cancellation = default) => GetAsync<QueueInfo>($"v1/queues/{Uri.EscapeDataString(queue)}", cancellation);
+
+    /// <summary>Pauses a queue: when this returns, no further job of it starts; those that run go on. Submissions to it are accepted and wait.</summary>
+    public Task<QueueInfo> PauseQueueAsync(string queue, CancellationToken cancellation = default) =>
+        PostAsync<QueueInfo>($"v1/queues/{Uri.EscapeDataString(queue)}/pause", body: null, cancellation);
+
+    /// <summary>Resumes a paused queue: its jobs go on in the order in which they were queued.</summary>
+    public Task<QueueInfo> ResumeQueueAsync(string queue, CancellationToken cancellation = default) =>
+        PostAsync<QueueInfo>($"v1/queues/{Uri.EscapeDataString(queue)}/resume", body: null, cancellation);
+
     /// <summary>What an autoscaler reads for one queue. One that nobody has used yet answers zeros.</summary>
     public Task<QueueScaleInfo> GetScaleAsync(string queue, CancellationToken cancellation = default) =>
         GetAsync<QueueScaleInfo>($"v1/queues/{Uri.EscapeDataString(queue)}/scale", cancellation);

@@ -9,10 +9,12 @@ public static class Schema
     /// <summary>Any number will do, as long as every migrator takes the same.</summary>
     private const long MigratorLock = 0x5153_6d69_6772;
 
+    private static readonly TimeSpan TurnPause = TimeSpan.FromMilliseconds(200);
+
     private const string History = "schema_migrations";
 
     /// <summary>The migrations that this program knows, in order.</summary>
-    private static readonly string[] Known = ["0001_jobs", "0002_run_spans", "0003_compatibility", "0004_idempotency_keys", "0005_schedules", "0006_bulk_requests", "0007_keys"];
+    private static readonly string[] Known = ["0001_jobs", "0002_run_spans", "0003_compatibility", "0004_idempotency_keys", "0005_schedules", "0006_bulk_requests", "0007_keys", "0008_operating"];
 
     /// <summary>Programs that know this migration and none after it still run on the present schema: during a rolling update they do. At least the version before this
     /// one must be such a program.</summary>
@@ -24,9 +26,13 @@ public static class Schema
     {
         await using var turn = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false, CommandTimeout = 0 }.ConnectionString);
         await turn.OpenAsync(cancellation);
-        await using (var wait = new NpgsqlCommand("select pg_advisory_lock($1)", turn).With(MigratorLock))
+        await using (var take = new NpgsqlCommand("select pg_try_advisory_lock($1)", turn).With(MigratorLock))
         {
-            await wait.ExecuteNonQueryAsync(cancellation);
+            // Asked again and again: an index that is made concurrently waits for every statement that is under way, and would wait for one that waits for the lock.
+            while (!(bool)(await take.ExecuteScalarAsync(cancellation))!)
+            {
+                await Task.Delay(TurnPause, cancellation);
+            }
         }
 
         if (await IsNewerAsync(turn, cancellation))

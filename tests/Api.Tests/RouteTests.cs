@@ -9,7 +9,7 @@ public sealed class RouteTests(RunningApi api)
     [InlineData("v1/job")]
     [InlineData("v1/jobs/batch/x")]
     [InlineData("v1/jobs/../../etc/passwd")]
-    [InlineData("v1/queues/default")]
+    [InlineData("v1/queues/default/x")]
     [InlineData("v2/jobs")]
     [InlineData("nothing")]
     [InlineData("")]

@@ -174,6 +174,34 @@ public sealed class RoadTests(Road road) : IClassFixture<Road>
     }
 
     [Fact]
+    public async Task A_paused_queue_starts_nothing_loses_nothing_and_goes_on_within_two_seconds_of_its_resume()
+    {
+        const string Bulk = "bulk";
+        var jobs = (await Client.SubmitBatchAsync([.. Enumerable.Range(0, 250).Select(_ => Programs.Sleep(0.5, 1) with { Queue = Bulk })])).ToList();
+        await Waiting.UntilAsync(async () => (await Client.GetQueueAsync(Bulk)).Running > 0);
+        try
+        {
+            Assert.True((await Client.PauseQueueAsync(Bulk)).Paused);
+            var pausedAt = await road.Stage.ScalarAsync<DateTime>("select clock_timestamp()");
+            jobs.AddRange(await Client.SubmitBatchAsync([.. Enumerable.Range(0, 20).Select(_ => Programs.Job("probe.noop") with { Queue = Bulk })]));
+            Assert.All(await Task.WhenAll((await Client.SubmitBatchAsync([.. Enumerable.Range(0, 20).Select(_ => Programs.Job("probe.noop"))])).Select(id => Client.WaitForEndAsync(id))), job => Assert.Equal(JobState.Succeeded, job.State));
+            await Waiting.UntilAsync(async () => (await Client.GetQueueAsync(Bulk)).Running == 0);
+            Assert.Equal(0, await road.Stage.ScalarAsync<long>("select count(*) from jobs where id = any($1) and started_at > $2", jobs, pausedAt));
+            Assert.InRange((await Client.GetQueueAsync(Bulk)).Ready, 21, 270);
+            Assert.Equal(WaitReason.Paused, (await Client.ExplainAsync(jobs[^1])).Reason);
+        }
+        finally
+        {
+            await Client.ResumeQueueAsync(Bulk);
+        }
+
+        var resumedAt = await road.Stage.ScalarAsync<DateTime>("select resumed_at from queues");
+        await Waiting.UntilAsync(async () => await road.Stage.ScalarAsync<long>("select count(*) from jobs where id = any($1) and state = 5", jobs) == jobs.Count);
+        Assert.Equal(1, await road.Stage.ScalarAsync<int>("select max(epoch) from jobs where id = any($1)", jobs));
+        Assert.InRange(await road.Stage.ScalarAsync<double>("select extract(epoch from min(started_at) - $2)::float8 from jobs where id = any($1) and started_at > $2", jobs, resumedAt), 0, 2);
+    }
+
+    [Fact]
     public async Task A_job_for_a_queue_that_nobody_serves_waits_and_is_counted()
     {
         var job = await Client.SubmitAsync(Programs.Job("probe.noop") with { Queue = "nobody" });

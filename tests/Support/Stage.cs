@@ -63,7 +63,7 @@ public sealed class Stage(Servers servers) : IAsyncLifetime
     }
 
     /// <summary>Deletes every job, worker, count, schedule and request in bulk.</summary>
-    public Task ForgetJobsAsync() => ExecuteAsync("truncate jobs, runs, queue_counts, lanes, workers, schedules, schedule_ticks, bulk_requests");
+    public Task ForgetJobsAsync() => ExecuteAsync("truncate jobs, runs, queue_counts, lanes, queues, workers, schedules, schedule_ticks, bulk_requests");
 
     /// <summary>Kills every process that was started here, and waits for their ends.</summary>
     public async Task StopAllAsync()

@@ -33,6 +33,7 @@ internal sealed class DepthDuty : DutyLoop
         Gauge("queuescale.queue.scheduled", "{job}", "Jobs that wait for their time or their next attempt.", queue => queue.Waiting);
         Gauge("queuescale.queue.oldest", "s", "For how long the oldest ready job has been ready; 0 when none is.", queue => queue.OldestSeconds);
         Gauge("queuescale.queue.drain", "s", "What the live workers need for the ready jobs; with none alive, what one would need.", queue => queue.DrainSeconds);
+        Gauge("queuescale.queue.paused", null, "1 while the queue is paused, else 0.", queue => queue.Paused ? 1 : 0);
         Gauge("queuescale.workers.live", "{worker}", "Workers that pulse and serve the queue.", queue => queue.Workers);
         Gauge("queuescale.workers.desired", "{worker}", "Workers that would finish the backlog within Api:TargetDrainTime.", queue => queue.DesiredWorkers(options.Value.TargetDrainTime));
         ApiMetrics.Meter.CreateObservableGauge("queuescale.drain.target", () => options.Value.TargetDrainTime.TotalSeconds, "s", "What the drain time of a queue should stay below: Api:TargetDrainTime.");
@@ -79,7 +80,7 @@ internal sealed class DepthDuty : DutyLoop
         OldestSeconds = queues.Max(queue => queue.OldestSeconds),
     };
 
-    private void Gauge<T>(string name, string unit, string description, Func<QueueFigures, T> value)
+    private void Gauge<T>(string name, string? unit, string description, Func<QueueFigures, T> value)
         where T : struct =>
         ApiMetrics.Meter.CreateObservableGauge(
             name,

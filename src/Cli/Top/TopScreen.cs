@@ -138,7 +138,7 @@ internal static class TopScreen
     private static Style StyleOf(string cell) => cell switch
     {
         "backlogged" or "unserved" => new Style(Color.Red),
-        "draining" or "full" or "crashed" or "lost" => new Style(Color.Yellow),
+        "draining" or "paused" or "full" or "crashed" or "lost" => new Style(Color.Yellow),
         "working" => new Style(Color.Green),
         "idle" => Dim,
         _ => Style.Plain,

@@ -10,7 +10,7 @@ namespace QueueScale.Cli.Top;
 internal sealed record TopSnapshot(DateTime At, IReadOnlyList<TopQueue> Queues, IReadOnlyList<WorkerInfo> Workers, IReadOnlyList<HandOver> HandOvers);
 
 /// <summary>A queue and what to think of it.</summary>
-/// <param name="Status">idle, working, backlogged, or unserved: jobs wait and no worker serves it.</param>
+/// <param name="Status">idle, working, paused, backlogged, or unserved: jobs wait and no worker serves it.</param>
 /// <param name="Queue">Its figures.</param>
 internal sealed record TopQueue(string Status, QueueInfo Queue)
 {
@@ -18,10 +18,11 @@ internal sealed record TopQueue(string Status, QueueInfo Queue)
     private static readonly TimeSpan MaxDrainTime = TimeSpan.FromMinutes(5);
 
     /// <summary>The worst first.</summary>
-    public static readonly string[] Statuses = ["unserved", "backlogged", "working", "idle"];
+    public static readonly string[] Statuses = ["unserved", "backlogged", "paused", "working", "idle"];
 
     public static TopQueue Of(QueueInfo queue) => new(
-        queue is { Ready: > 0, Workers: 0 } ? "unserved"
+        queue.Paused ? "paused"
+        : queue is { Ready: > 0, Workers: 0 } ? "unserved"
         : queue.DrainSeconds > MaxDrainTime.TotalSeconds ? "backlogged"
         : queue.Ready + queue.Running > 0 ? "working" : "idle",
         queue);

@@ -61,6 +61,9 @@ public sealed record QueueInfo
     /// <summary>The queue.</summary>
     public required string Name { get; init; }
 
+    /// <summary>Whether it is paused: its jobs wait until it is resumed, except those that run. Absent from older APIs.</summary>
+    public bool Paused { get; init; }
+
     /// <summary>Queued jobs.</summary>
     public required long Ready { get; init; }
 
@@ -116,6 +119,6 @@ public sealed record QueueScaleInfo
     public required double DrainSeconds { get; init; }
 
     /// <summary>Workers that would bring the drain time to its target: 0 at backlog 0, else
-    /// ceil((ready x mean run seconds / target drain time + running) / slots per worker).</summary>
+    /// ceil((ready x mean run seconds / target drain time + running) / slots per worker). Ready jobs of a paused queue, which cannot start, count as none here.</summary>
     public required int DesiredWorkers { get; init; }
 }

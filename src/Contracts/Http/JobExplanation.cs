@@ -15,6 +15,9 @@ public enum WaitReason
     /// <summary>The next attempt, after one that failed; or a second look, after its worker died.</summary>
     Retrying,
 
+    /// <summary>That its queue, which is paused, is resumed.</summary>
+    Paused,
+
     /// <summary>A worker: none that is alive serves its queue.</summary>
     NoWorker,
 

@@ -39,9 +39,11 @@ public sealed class Lanes(Database database)
         return await command.With(window).ExecuteNonQueryAsync(cancellation);
     }
 
+    /// <summary>The closed lanes of queues that are not paused.</summary>
     public async Task<IReadOnlyList<ClosedLane>> ClosedAsync(CancellationToken cancellation)
     {
-        await using var command = database.General.CreateCommand("select queue, lane, turn, fed from lanes where fed < 'infinity' order by queue, lane desc");
+        await using var command = database.General.CreateCommand(
+            "select queue, lane, turn, fed from lanes where fed < 'infinity' and not exists (select from queues where name = queue and paused) order by queue, lane desc");
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var closed = new List<ClosedLane>();
         while (await reader.ReadAsync(cancellation))

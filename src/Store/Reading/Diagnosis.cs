@@ -41,7 +41,7 @@ public static class Diagnosis
         select
           (select greatest(count(distinct client_addr), ceil(count(*)::float8 / {Database.MostConnections}))::int from pg_stat_activity where application_name = 'queuescale-api'),
           array(select slots from workers where dead_at is null and pulse_at > clock_timestamp() - lease),
-          array(select p from unnest(array['jobs', 'lanes', 'queue_counts', 'workers', 'runs', 'job_types']) as t, unnest(array['select', 'insert', 'update', 'delete']) as r, lateral (select r || ' on ' || t as p) as named
+          array(select p from unnest(array['jobs', 'lanes', 'queue_counts', 'workers', 'runs', 'job_types', 'queues']) as t, unnest(array['select', 'insert', 'update', 'delete']) as r, lateral (select r || ' on ' || t as p) as named
             where not has_table_privilege(t, r))
             || case when has_database_privilege(current_database(), 'create') then array[]::text[] else array['create on the database (csv.import makes the schema imports)'] end
         """;

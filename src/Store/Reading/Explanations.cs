@@ -41,6 +41,7 @@ public sealed class Explanations(Database database, FleetReader fleet)
             JobState.Scheduled => (WaitReason.Scheduled, $"It waits for its time, {Text(runAt!.Value)}."),
             JobState.Retrying => (WaitReason.Retrying, $"Its last run did not end well, and the next one is due at {Text(runAt!.Value)}. GET /v1/jobs/{id} has the error."),
             not JobState.Queued => (WaitReason.Final, "It has ended."),
+            _ when figures.Paused => (WaitReason.Paused, $"The queue {queue} is paused: no job of it starts before POST /v1/queues/{queue}/resume."),
             _ when figures.Workers == 0 => (WaitReason.NoWorker, $"No worker that is alive serves the queue {queue}. Start one, or look why those that should do not pulse."),
             _ when before > 0 => (WaitReason.Behind, $"{before}{(before == MostCounted ? " or more" : "")} jobs are taken before it by {figures.Slots} slots of {figures.Workers} workers."),
             _ => (WaitReason.Next, $"It is its turn; {figures.Slots} slots of {figures.Workers} workers serve its queue, and {figures.Running} jobs run."),

@@ -14,9 +14,10 @@ namespace QueueScale.Store;
 /// <param name="MeanRunSeconds">As the live workers measure it, else the last that did.</param>
 /// <param name="Queued">How often jobs have been queued, ever: new ones, retries and hand-overs. Only a recount sets it back.</param>
 /// <param name="Ended">Runs that have ended, ever.</param>
+/// <param name="Paused">Whether none of its jobs may start.</param>
 /// <param name="IsKnown">Whether it is a job type's own or a worker has served it; others exist only because somebody named them in a submission.</param>
 public sealed record QueueFigures(
-    string Name, long Ready, long Running, long Waiting, double OldestSeconds, int Workers, int Slots, double SlotsPerWorker, double MeanRunSeconds, long Queued, long Ended, bool IsKnown)
+    string Name, long Ready, long Running, long Waiting, double OldestSeconds, int Workers, int Slots, double SlotsPerWorker, double MeanRunSeconds, long Queued, long Ended, bool Paused, bool IsKnown)
 {
     /// <summary>Slots of a worker where no worker has served the queue yet: the default of Worker:Slots.</summary>
     public const int UnknownSlots = 32;
@@ -25,14 +26,17 @@ public sealed record QueueFigures(
     public const double UnknownRunSeconds = 1;
 
     /// <summary>A queue that nobody has used.</summary>
-    public static QueueFigures Unused(string name) => new(name, 0, 0, 0, 0, 0, 0, UnknownSlots, UnknownRunSeconds, Queued: 0, Ended: 0, IsKnown: false);
+    public static QueueFigures Unused(string name) => new(name, 0, 0, 0, 0, 0, 0, UnknownSlots, UnknownRunSeconds, Queued: 0, Ended: 0, Paused: false, IsKnown: false);
 
     /// <summary>Seconds that the live workers need for the queued jobs; with none alive, that one would need.</summary>
     public double DrainSeconds => Ready * MeanRunSeconds / (Slots > 0 ? Slots : SlotsPerWorker);
 
-    /// <summary>Workers that would finish the backlog within <paramref name="target"/>.</summary>
-    public int DesiredWorkers(TimeSpan target) =>
-        Ready + Running == 0 ? 0 : (int)Math.Min(int.MaxValue, Math.Ceiling(((Ready * MeanRunSeconds / target.TotalSeconds) + Running) / SlotsPerWorker));
+    /// <summary>Workers that would finish the backlog within <paramref name="target"/>; of a paused queue, those that its running jobs need.</summary>
+    public int DesiredWorkers(TimeSpan target)
+    {
+        var startable = Paused ? 0 : Ready;
+        return startable + Running == 0 ? 0 : (int)Math.Min(int.MaxValue, Math.Ceiling(((startable * MeanRunSeconds / target.TotalSeconds) + Running) / SlotsPerWorker));
+    }
 }
 
 /// <summary>Reads queues and workers.</summary>
@@ -49,7 +53,7 @@ public sealed class FleetReader(Database database)
           from queue_counts group by 1),
         known as (select unnest(queues) as queue from workers union select queue from job_types),
         names as (
-          select queue from counts union select queue from served union select queue from job_types)
+          select queue from counts union select queue from served union select queue from job_types union select name from queues where paused)
         select n.queue, coalesce(c.ready, 0), coalesce(c.running, 0), coalesce(c.waiting, 0),
           coalesce((
             select greatest(0, extract(epoch from clock_timestamp() - min(o.at)))::float8 from (values (0::smallint), (1::smallint)) as lanes(lane)
@@ -57,13 +61,13 @@ public sealed class FleetReader(Database database)
           coalesce(s.workers, 0), coalesce(s.slots, 0),
           coalesce(s.slots::float8 / s.workers, (select w.slots from workers w where n.queue = any(w.queues) order by w.pulse_at desc limit 1)),
           coalesce(s.mean, (select (w.means->'queues'->>n.queue)::float8 from workers w where w.means->'queues' ? n.queue order by w.pulse_at desc limit 1)),
-          coalesce(c.queued, 0), coalesce(c.ended, 0), k.queue is not null
+          coalesce(c.queued, 0), coalesce(c.ended, 0), exists (select from queues where name = n.queue and paused), k.queue is not null
         from names n left join counts c using (queue) left join served s using (queue) left join known k using (queue)
         where $1::text[] is null or n.queue = any($1)
         order by 1
         """;
 
-    /// <summary>The queues that hold jobs, are served, or are a job type's own.</summary>
+    /// <summary>The queues that hold jobs, are served, are paused, or are a job type's own.</summary>
     public async Task<IReadOnlyList<QueueFigures>> QueuesAsync(CancellationToken cancellation) => await ReadAsync(null, cancellation);
 
     /// <summary>One queue; zeros when nobody has used it.</summary>
@@ -134,7 +138,7 @@ public sealed class FleetReader(Database database)
                 reader.GetString(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetDouble(4), reader.GetInt32(5), reader.GetInt32(6),
                 reader.IsDBNull(7) ? QueueFigures.UnknownSlots : reader.GetDouble(7),
                 reader.IsDBNull(8) ? QueueFigures.UnknownRunSeconds : reader.GetDouble(8),
-                reader.GetInt64(9), reader.GetInt64(10), reader.GetBoolean(11)));
+                reader.GetInt64(9), reader.GetInt64(10), reader.GetBoolean(11), reader.GetBoolean(12)));
         }
 
         return queues;

@@ -45,7 +45,7 @@ public sealed record ClaimedJob
 
 /// <summary>The run before a claimed one.</summary>
 /// <param name="How">How it ended.</param>
-/// <param name="HandOverSeconds">From the reason of the hand-over (SIGTERM, the dead worker's last pulse) to the claim; null where it was none.</param>
+/// <param name="HandOverSeconds">From the reason of the hand-over (SIGTERM, the dead worker's last pulse), or from when its queue was resumed after that, to the claim; null where it was none.</param>
 /// <param name="Span">The trace context of its span; null where its worker did not trace, or died before it could say.</param>
 public sealed record EarlierRun(RunEnding How, double? HandOverSeconds, string? Span);
 
@@ -65,7 +65,7 @@ public sealed class Claims(Database database)
         case when j.epoch = 1 or not exists (select from runs r where r.job = j.id and (r.how <> 'interrupted' or r.handover_from is not null))
           then extract(epoch from j.started_at - greatest(j.created_at, j.run_at))::float8 end,
         case when j.epoch > 1 then (select r.how from runs r where r.job = j.id and r.epoch = j.epoch - 1) end,
-        case when j.epoch > 1 then (select extract(epoch from j.started_at - r.handover_from)::float8 from runs r where r.job = j.id and r.epoch = j.epoch - 1) end,
+        case when j.epoch > 1 then (select extract(epoch from j.started_at - greatest(r.handover_from, case when r.handover_from is not null then (select q.resumed_at from queues q where q.name = j.queue) end))::float8 from runs r where r.job = j.id and r.epoch = j.epoch - 1) end,
         case when j.epoch > 1 then (select r.span from runs r where r.job = j.id and r.epoch = j.epoch - 1) end
         """;
 
@@ -75,7 +75,7 @@ public sealed class Claims(Database database)
         with u as (
           update jobs j set state = 2, epoch = epoch + 1, worker = $1, started_at = clock_timestamp(), from_seq = j.checkpoint_seq
           from unnest($2, $3) as m(id, dispatch)
-          where j.id = m.id and j.dispatch = m.dispatch and j.state + 0 = 1 and (j.suspect < {Isolated} or $4)
+          where j.id = m.id and j.dispatch = m.dispatch and j.state + 0 = 1 and (j.suspect < {Isolated} or $4) and j.queue <> all ((select queuescale_paused_queues())::text[])
           returning {Columns}, j.lane),
         c as ({Counts.Bump("u", left: "count(*)", started: "count(*)")})
         select {Columns}, {Before} from u as j
@@ -93,11 +93,11 @@ public sealed class Claims(Database database)
         select count(*) from u
         """;
 
-    /// <summary>Claims those of <paramref name="jobs"/> that are still queued under the same dispatch and are no suspects.</summary>
+    /// <summary>Claims those of <paramref name="jobs"/> that are still queued under the same dispatch in a queue that is not paused, and are no suspects.</summary>
     /// <param name="worker">The claiming worker.</param>
     /// <param name="jobs">Different jobs, in id order.</param>
     /// <param name="suspects">Whether suspects are claimed too; then it is one job.</param>
-    /// <returns>What was claimed; what is missing was void or a suspect.</returns>
+    /// <returns>What was claimed; what is missing was void, of a paused queue or a suspect.</returns>
     public async Task<IReadOnlyList<ClaimedJob>> ClaimAsync(Guid worker, IReadOnlyList<ReadyJob> jobs, bool suspects, CancellationToken cancellation)
     {
         BatchMetrics.Size.Record(jobs.Count, Label);

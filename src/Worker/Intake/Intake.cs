@@ -356,7 +356,7 @@ internal partial class Intake(
         [LoggerMessage(4102, LogLevel.Warning, "Job {JobId} ({JobType}) starts alone in run {Epoch}: its worker has died {Suspect} times in a row")]
         public static partial void SuspectStarted(ILogger logger, Guid jobId, string jobType, int epoch, int suspect);
 
-        [LoggerMessage(4104, LogLevel.Information, "{Jobs} wake-ups were void, {JobId} among them: the job is unknown here, cancelled, has run, or was sent again since")]
+        [LoggerMessage(4104, LogLevel.Information, "{Jobs} wake-ups were void, {JobId} among them: the job is unknown here, cancelled, has run, was sent again since, or its queue is paused")]
         public static partial void Void(ILogger logger, int jobs, Guid jobId);
 
         [LoggerMessage(4103, LogLevel.Error, "Taking jobs failed: {Reason}")]

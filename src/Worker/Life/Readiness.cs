@@ -68,7 +68,7 @@ internal sealed class Readiness
         var status = pulse.Draining ? "draining"
             : !life.HasStarted ? "starting"
             : !checks[Postgres].IsOk || !checks[RabbitMq].IsOk || !checks[Consuming].IsOk ? "disconnected"
-            : known.Any(queue => queue.DrainSeconds > options.MaxDrainTime.TotalSeconds) ? "backlogged" : "ready";
+            : known.Any(queue => !queue.Paused && queue.DrainSeconds > options.MaxDrainTime.TotalSeconds) ? "backlogged" : "ready";
         return (status == "ready" || (status == "backlogged" && !options.FailWhenBacklogged), new ReadinessReport(status, WithOwn(known), checks));
     }
 
