@@ -50,6 +50,7 @@ internal static class QueueScaleApi
         services.AddSingleton<KnownTypes>();
         services.AddSingleton<SubmissionReader>();
         services.AddSingleton(provider => new Submissions(provider.GetRequiredService<Database>(), provider.GetRequiredService<WakeUps>().Send, SubmitDeadline));
+        services.AddSingleton(provider => new UniqueSubmissions(provider.GetRequiredService<Database>(), provider.GetRequiredService<WakeUps>().Send, SubmitDeadline));
         services.AddSingleton(provider => new WakeUps(
             provider.GetRequiredService<WakeUpBus>(), provider.GetRequiredService<BrokerLink>(), provider.GetRequiredService<IOptions<BusOptions>>(), provider.GetRequiredService<ILogger<WakeUps>>())
         {

@@ -17,16 +17,16 @@ public sealed record NewSchedule(string Name, string Cron, string Zone, bool Pau
 /// <summary>Schedules, as their callers put, read and delete them.</summary>
 public sealed class Schedules(Database database)
 {
-    private const string Columns = "name, cron, zone, paused, next_at, last_at, last_job, type, queue, high, max_attempts, timeout, input::text, tags";
+    private const string Columns = "name, cron, zone, paused, next_at, last_at, last_job, type, queue, high, max_attempts, timeout, input::text, tags, unique_key";
 
     /// <summary>A schedule whose times stay the same keeps its next tick, also one that is due already.</summary>
     private const string Put = $"""
-        insert into schedules as s (tenant, name, cron, zone, paused, next_at, type, queue, high, max_attempts, timeout, input, tags)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        insert into schedules as s (tenant, name, cron, zone, paused, next_at, type, queue, high, max_attempts, timeout, input, tags, unique_key)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         on conflict (tenant, name) do update set
           next_at = case when (s.cron, s.zone, s.paused) = (excluded.cron, excluded.zone, excluded.paused) then s.next_at else excluded.next_at end,
           cron = excluded.cron, zone = excluded.zone, paused = excluded.paused, type = excluded.type, queue = excluded.queue, high = excluded.high,
-          max_attempts = excluded.max_attempts, timeout = excluded.timeout, input = excluded.input, tags = excluded.tags
+          max_attempts = excluded.max_attempts, timeout = excluded.timeout, input = excluded.input, tags = excluded.tags, unique_key = excluded.unique_key
         returning {Columns}, s.xmax = 0
         """;
 
@@ -48,12 +48,12 @@ public sealed class Schedules(Database database)
         await using var command = database.General.CreateCommand(Put)
             .With(job.Tenant).With(schedule.Name).With(schedule.Cron).With(schedule.Zone).With(schedule.Paused).With(nextAt, NpgsqlDbType.TimestampTz)
             .With(job.Type).With(job.Queue).With(job.High).With(job.MaxAttempts).With(job.Timeout, NpgsqlDbType.Interval).With(job.Input, NpgsqlDbType.Jsonb)
-            .With(job.Tags?.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text);
+            .With(job.Tags?.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text).With(job.UniqueKey, NpgsqlDbType.Text);
         try
         {
             await using var reader = await command.ExecuteReaderAsync(cancellation);
             await reader.ReadAsync(cancellation);
-            return (Read(reader), reader.GetBoolean(14));
+            return (Read(reader), reader.GetBoolean(15));
         }
         catch (PostgresException error) when (BatchErrors.IsBadData(error))
         {
@@ -114,6 +114,7 @@ public sealed class Schedules(Database database)
                 MaxAttempts = reader.GetInt16(10),
                 Timeout = reader.SpanOrNull(11) is { } timeout ? XmlConvert.ToString(timeout) : null,
                 Input = JsonElement.Parse(reader.GetString(12)),
+                UniqueKey = reader.TextOrNull(14),
                 Tags = reader.IsDBNull(13) ? null : reader.GetFieldValue<string[]>(13),
             },
             Links = new ScheduleLinks($"/v1/schedules/{name}", lastJob is { } job ? JobLinks.Of(job).Self : null),

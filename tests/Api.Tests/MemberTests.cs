@@ -66,7 +66,6 @@ public sealed class MemberTests(RunningApi api)
     [InlineData("links")]
     [InlineData("limit")]
     [InlineData("callbackUrl")]
-    [InlineData("uniqueKey")]
     [InlineData("")]
     [InlineData("a~b/c", "/a~0b~1c")]
     public async Task A_member_that_is_not_the_callers_to_set_is_refused(string member, string? at = null)
@@ -87,6 +86,7 @@ public sealed class MemberTests(RunningApi api)
         "\"2030-01-31T12:00:00 Z\"", "\"2030-13-01T00:00:00Z\"", "\"2030-02-30T00:00:00Z\"", "\"2030-01-31T24:00:01Z\"", "\"2030-01-31T12:00:00+1:00\"", "\"2030-01-31T12:00:00+15:00\"",
         "\"12/31/2030T12:00:00Z\"", "\"2016-12-31T23:59:60Z\"", "\"2099-01-01T00:00:00Z\"", "\"9999-12-31T23:59:59Z\"", "\"99999-01-01T00:00:00Z\"", "\"0001-01-01T00:00:00+14:00\"",
         "\"Thu, 31 Jan 2030 12:00:00 GMT\"", "\"2030-01-31T12:00:00Z\\u0000\"", "\"٢٠٣٠-01-31T12:00:00Z\"")]
+    [InlineData("uniqueKey", "", "1", "true", "[]", "\"\"", "\"a\\u0000\"", "\"a\\nb\"", "\"\\u007f\"", "\"\\ud800\"")]
     [InlineData("tags", "", "1", "\"a\"", "{}", "[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\"]")]
     [InlineData("tags", "/0", "[\"\"]", "[1]", "[null]", "[[]]", "[\"a\\u0000\"]", "[\"a\\nb\"]", "[\"\\u001f\"]", "[\"\\ud800\"]",
         "[\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]")]
@@ -106,6 +106,7 @@ public sealed class MemberTests(RunningApi api)
     [InlineData("delay", "\"PT0S\"", "\"PT90S\"", "\"P3650D\"", "null")]
     [InlineData("runAt", "\"2001-01-31T12:00:00Z\"", "\"1970-01-01T00:00:00Z\"", "\"2030-01-31T12:00:00Z\"", "\"2030-01-31T12:00:00.123456789Z\"", "\"2030-01-31t12:00:00z\"",
         "\"2030-01-31T12:00:00+14:00\"", "\"2030-01-31T12:00:00-00:00\"", "null")]
+    [InlineData("uniqueKey", "\"one\"", "\"two words, ünïcode and 😀\"", "null")]
     [InlineData("tags", "[]", "[\"a\"]", "[\"ü\", \"😀\", \"a b\", \"a,b\", \"\\\"\"]", "[\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]", "null")]
     [InlineData("input", "{}", "[]", "\"text\"", "0", "-0", "true", "null", "{\"\": {\"\": []}}")]
     public async Task A_value_that_a_member_takes_is_accepted(string member, params string[] values)

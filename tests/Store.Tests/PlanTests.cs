@@ -48,6 +48,11 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
             Assert.Equal(before.Sequential, after!.Sequential);
             Assert.Equal(before.OtherIndexes, after.OtherIndexes);
         }
+
+        if (queued > 0)
+        {
+            await KeysAreCheapAsync();
+        }
     }
 
     [Fact]
@@ -97,6 +102,26 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
         Assert.InRange(took.Order().ElementAt(10), 0, 40);
         NpgsqlConnection.ClearAllPools();
         Assert.Equal(before.Sequential, (await ScansAsync()).Sequential);
+    }
+
+    /// <summary>A unique key is found by its own index, also where all that is there is the same tenant's.</summary>
+    private async Task KeysAreCheapAsync()
+    {
+        await using var steps = new Steps(stage);
+        var failed = (await steps.Uniques.SubmitAsync([Steps.NewJob() with { UniqueKey = "retried" }], key: null)).Ids;
+        await steps.Cancellations.CancelAsync(failed[0], 1, default);
+        var before = await ScansAsync();
+        var byTenant = await ByTenantAsync();
+        for (var round = 0; round < 10; round++)
+        {
+            await steps.Uniques.SubmitAsync([Steps.NewJob() with { UniqueKey = "one" }, Steps.NewJob() with { UniqueKey = "retried" }], key: null);
+            Assert.Empty(await new Retries(steps.Database).RetryAsync(failed, 1, fromStart: false, default));
+        }
+
+        NpgsqlConnection.ClearAllPools();
+        Assert.Equal((before.Sequential, byTenant), ((await ScansAsync()).Sequential, await ByTenantAsync()));
+
+        Task<long> ByTenantAsync() => stage.ScalarAsync<long>("select coalesce(idx_scan, 0) from pg_stat_user_indexes where indexrelname = 'jobs_tenant'");
     }
 
     private async Task<Scans> ScansAsync()

@@ -12,6 +12,7 @@ public sealed class Steps : IAsyncDisposable
     {
         Database = stage.NewDatabase();
         Submissions = new(Database, Wake, TimeSpan.FromSeconds(5));
+        Uniques = new(Database, Wake, TimeSpan.FromSeconds(5));
         Claims = new(Database);
         Checkpoints = new(Database, TimeSpan.FromSeconds(10));
         Completions = new(Database);
@@ -32,6 +33,8 @@ public sealed class Steps : IAsyncDisposable
     public Database Database { get; }
 
     public Submissions Submissions { get; }
+
+    public UniqueSubmissions Uniques { get; }
 
     public Claims Claims { get; }
 
@@ -102,6 +105,7 @@ public sealed class Steps : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Submissions.DisposeAsync();
+        Uniques.Dispose();
         await Checkpoints.DisposeAsync();
         await Completions.DisposeAsync();
         await Failures.DisposeAsync();

@@ -38,7 +38,7 @@ internal static class JobEndpoints
         reading.MapPost("/jobs/{id}/cancel", CancelAsync).WithName("CancelJob").Needs(KeyScope.Submit).WithSummary("Cancels a job that is not final yet.").Produces<Job>().ProducesProblems(404, 409, 503);
     }
 
-    private static async Task SubmitAsync(HttpContext context, SubmissionReader reader, Submissions submissions, JobReader stored, Waiting waiting, DepthDuty depth, IOptions<ApiOptions> options)
+    private static async Task SubmitAsync(HttpContext context, SubmissionReader reader, Submissions submissions, UniqueSubmissions uniques, JobReader stored, Waiting waiting, DepthDuty depth, IOptions<ApiOptions> options)
     {
         var wait = Waiting.Wanted(context);
         NewJob job;
@@ -50,24 +50,12 @@ internal static class JobEndpoints
         }
 
         await MustFitAsync([job], key, submissions, depth, options.Value);
-        var once = await StoreAsync(submissions, [job], key);
-        var id = once.Earlier is [var earlier, ..] ? earlier : job.Id;
-        if (once.Earlier is null)
-        {
-            ApiMetrics.Submitted.Add(1, new("queue", depth.Label(job.Queue)), new("type", job.Type));
-        }
-        else
-        {
-            context.Response.Headers[IdempotencyHeader.Replayed] = "true";
-        }
-
+        var submitted = await StoreAsync([job], key, submissions, uniques);
+        Tell(context, [job], submitted, depth);
+        var id = submitted.Ids[0];
         var seen = wait is { } patience ? await waiting.UntilFinalAsync(id, patience, context) : null;
-        if (seen is null && once.Earlier is not null)
-        {
-            seen = await FindAsync(id, context, stored);
-        }
-
-        await AnswerAsync(context, seen?.Job ?? Accepted(job, once.Jobs![0]), wait is not null);
+        await AnswerAsync(
+            context, seen is not null ? seen.Job : submitted.New.TryGetValue(id, out var made) ? Accepted(job, made) : (await FindAsync(id, context, stored)).Job, wait is not null);
     }
 
     /// <exception cref="Refusal">429: a queue would hold more than it may.</exception>
@@ -92,16 +80,36 @@ internal static class JobEndpoints
         }
     }
 
-    private static async Task<SubmittedOnce> StoreAsync(Submissions submissions, IReadOnlyList<NewJob> jobs, IdempotencyKey? key)
+    private static async Task<SubmittedJobs> StoreAsync(IReadOnlyList<NewJob> jobs, IdempotencyKey? key, Submissions submissions, UniqueSubmissions uniques)
     {
         try
         {
-            return key is null ? new SubmittedOnce(await submissions.SubmitAsync(jobs), null) : await submissions.SubmitOnceAsync(jobs, key);
+            if (jobs.Any(job => job.UniqueKey is not null))
+            {
+                return await uniques.SubmitAsync(jobs, key);
+            }
+
+            var once = key is null ? new SubmittedOnce(await submissions.SubmitAsync(jobs), null) : await submissions.SubmitOnceAsync(jobs, key);
+            return new(once.Earlier ?? [.. jobs.Select(job => job.Id)], jobs.Zip(once.Jobs ?? []).ToDictionary(made => made.First.Id, made => made.Second), once.Earlier is not null);
         }
         catch (IdempotencyKeyReused)
         {
             throw new Refusal(422, "idempotency-key-reused", "The idempotency key was used for something else.",
                 $"Nothing was stored. Another submission of yours carried the same {IdempotencyHeader.Name}; send this one with a new key, or the earlier one byte for byte.");
+        }
+    }
+
+    /// <summary>Counts what is new, and marks an answer that an earlier submission has earned.</summary>
+    private static void Tell(HttpContext context, IReadOnlyList<NewJob> jobs, SubmittedJobs submitted, DepthDuty depth)
+    {
+        if (submitted.IsReplay)
+        {
+            context.Response.Headers[IdempotencyHeader.Replayed] = "true";
+        }
+
+        foreach (var alike in jobs.Where(job => submitted.New.ContainsKey(job.Id)).CountBy(job => (job.Queue, job.Type)))
+        {
+            ApiMetrics.Submitted.Add(alike.Value, new("queue", depth.Label(alike.Key.Queue)), new("type", alike.Key.Type));
         }
     }
 
@@ -127,12 +135,13 @@ internal static class JobEndpoints
         Crashes = 0,
         Input = Element(job.Input),
         Tags = job.Tags,
+        UniqueKey = job.UniqueKey,
         CreatedAt = submitted.CreatedAt,
         RunAt = submitted.RunAt,
         Links = JobLinks.Of(job.Id),
     };
 
-    private static async Task SubmitBatchAsync(HttpContext context, SubmissionReader reader, Submissions submissions, DepthDuty depth, IOptions<ApiOptions> options)
+    private static async Task SubmitBatchAsync(HttpContext context, SubmissionReader reader, Submissions submissions, UniqueSubmissions uniques, DepthDuty depth, IOptions<ApiOptions> options)
     {
         var (bytes, elements) = await JsonBody.ReadManyAsync(context, options.Value.MaxBatchBytes, MaxBatch + 1);
         var key = IdempotencyHeader.Read(context, bytes);
@@ -143,21 +152,10 @@ internal static class JobEndpoints
 
         var jobs = await reader.ReadBatchAsync(elements, context.Tenant());
         await MustFitAsync(jobs, key, submissions, depth, options.Value);
-        var once = await StoreAsync(submissions, jobs, key);
-        if (once.Earlier is not null)
-        {
-            context.Response.Headers[IdempotencyHeader.Replayed] = "true";
-        }
-        else
-        {
-            foreach (var alike in jobs.CountBy(job => (job.Queue, job.Type)))
-            {
-                ApiMetrics.Submitted.Add(alike.Value, new("queue", depth.Label(alike.Key.Queue)), new("type", alike.Key.Type));
-            }
-        }
-
+        var submitted = await StoreAsync(jobs, key, submissions, uniques);
+        Tell(context, jobs, submitted, depth);
         context.Response.StatusCode = StatusCodes.Status202Accepted;
-        await context.Response.WriteAsJsonAsync(new BatchAccepted(once.Earlier ?? [.. jobs.Select(j => j.Id)]));
+        await context.Response.WriteAsJsonAsync(new BatchAccepted(submitted.Ids));
     }
 
     private static async Task ReadAsync(string id, HttpContext context, JobReader jobs, Waiting waiting)
@@ -216,8 +214,14 @@ internal static class JobEndpoints
         var queued = await retries.RetryAsync([Id(id)], context.Tenant(), fromStart, context.RequestAborted);
         wakeUps.Send(queued);
         var job = (await jobs.FindAsync(Id(id), context.Tenant(), context.RequestAborted))?.Job ?? throw NoJob(id);
-        return queued.Count == 1 ? job
-            : throw new Refusal(409, "job-has-not-failed", "The job has not failed.", $"It is {JsonNamingPolicy.CamelCase.ConvertName(job.State.ToString())}; only a failed or cancelled job is run again.");
+        if (queued.Count == 1)
+        {
+            return job;
+        }
+
+        throw job.State is JobState.Failed or JobState.Cancelled && await retries.KeyHolderAsync(job.Id, context.Tenant(), context.RequestAborted) is { } holder
+            ? new Refusal(409, "unique-key-taken", "Another job has the unique key.", $"Job {holder}, which is not final, has the key '{job.UniqueKey}'. Wait until it has ended, or cancel it.")
+            : new Refusal(409, "job-has-not-failed", "The job has not failed.", $"It is {JsonNamingPolicy.CamelCase.ConvertName(job.State.ToString())}; only a failed or cancelled job is run again.");
     }
 
     private static async Task ListAsync(HttpContext context, JobReader jobs)

@@ -16,8 +16,9 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
 
     private const int MaxTags = 10;
     private const int MaxTagLength = 64;
+    private const int MaxKeyLength = 255;
 
-    private static readonly string[] Members = ["type", "input", "queue", "priority", "runAt", "delay", "maxAttempts", "timeout", "tags"];
+    private static readonly string[] Members = ["type", "input", "queue", "priority", "runAt", "delay", "maxAttempts", "timeout", "uniqueKey", "tags"];
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(3650);
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(30);
 
@@ -119,6 +120,7 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
                 Delay = delay,
                 MaxAttempts = ReadMaxAttempts(body) ?? type?.Registered.MaxAttempts ?? 1,
                 Timeout = ReadDuration(body, "timeout", TimeSpan.FromMilliseconds(1), LongestTimeout) ?? type?.Registered.Timeout,
+                UniqueKey = ReadUniqueKey(body),
                 Tags = ReadTags(body),
                 Trace = TraceContext.OfRequest(),
             };
@@ -238,6 +240,22 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
             }
 
             Wrong("maxAttempts", "must be a whole number from 1 to 100");
+            return null;
+        }
+
+        private string? ReadUniqueKey(JsonElement body)
+        {
+            if (Find(body, "uniqueKey") is not { } given)
+            {
+                return null;
+            }
+
+            if (Storable.Text(given) is { Length: > 0 and <= MaxKeyLength } key && !key.Any(char.IsControl))
+            {
+                return key;
+            }
+
+            Wrong("uniqueKey", $"must be a text of 1 to {MaxKeyLength} characters without control characters");
             return null;
         }
 

@@ -18,12 +18,13 @@ internal static class SubmitCommand
         var delay = new Option<string?>("--delay") { Description = "Not before this long from now, such as PT90S.", HelpName = "DURATION" };
         var maxAttempts = new Option<int?>("--max-attempts") { Description = "Attempts that may fail.", HelpName = "N" };
         var timeout = new Option<string?>("--timeout") { Description = "The longest that one attempt may run, such as PT10M.", HelpName = "DURATION" };
+        var uniqueKey = new Option<string?>("--unique-key") { Description = "At most one unfinished job has this key: while there is one, that one is the answer.", HelpName = "KEY" };
         var tags = new Option<string[]>("--tag") { Description = "A word to find the job by; may be repeated.", HelpName = "TAG" };
         var wait = new Option<bool>("--wait") { Description = "Follow the job to its end; exit code 1 when it does not succeed." };
         var json = Print.JsonOption();
         var target = new ApiTarget();
 
-        var command = new Command("submit", "Submit a job.") { type, input, queue, priority, delay, maxAttempts, timeout, tags, wait, json };
+        var command = new Command("submit", "Submit a job.") { type, input, queue, priority, delay, maxAttempts, timeout, uniqueKey, tags, wait, json };
         target.AddTo(command);
         command.SetAction(async (parsed, stop) =>
         {
@@ -36,6 +37,7 @@ internal static class SubmitCommand
                 Delay = parsed.GetValue(delay),
                 MaxAttempts = parsed.GetValue(maxAttempts),
                 Timeout = parsed.GetValue(timeout),
+                UniqueKey = parsed.GetValue(uniqueKey),
                 Tags = parsed.GetValue(tags) is { Length: > 0 } given ? given : null,
             };
             using var client = target.Connect(parsed);

@@ -57,6 +57,9 @@ public sealed record Job
     /// <summary>As submitted.</summary>
     public IReadOnlyList<string>? Tags { get; init; }
 
+    /// <summary>As submitted. While it is not final, no other unfinished job has this key.</summary>
+    public string? UniqueKey { get; init; }
+
     /// <summary>When it was accepted.</summary>
     public required DateTime CreatedAt { get; init; }
 

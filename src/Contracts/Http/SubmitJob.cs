@@ -29,6 +29,9 @@ public sealed record SubmitJob
     /// <summary>The longest that one run may take (an interrupted one and the next count apart), in place of the type's own: an ISO 8601 duration.</summary>
     public string? Timeout { get; init; }
 
+    /// <summary>At most one job with this key is unfinished: while there is one, it is the answer and no other is made. 1 to 255 characters.</summary>
+    public string? UniqueKey { get; init; }
+
     /// <summary>Up to 10 words of at most 64 characters to find the job by.</summary>
     public IReadOnlyList<string>? Tags { get; init; }
 }

@@ -30,25 +30,26 @@ public sealed class Ticks(Database database)
         """;
 
     /// <summary>Only who finds the schedule as it was read makes the tick, and a tick that has made its job makes no second one, also where the schedule was put anew meanwhile.
-    /// A schedule that somebody else has in hand is left to him.</summary>
+    /// A schedule that somebody else has in hand is left to him. While an unfinished job has the unique key, its ticks make none.</summary>
     private const string Make = """
         with d as (
           select * from unnest($1, $2, $3, $4, $5, $6, $7, $8) as d(tenant, name, cron, zone, due, tick, next_at, job)),
         s as (
-          select s.tenant, s.name, d.tick, d.next_at, d.job, s.type, s.queue, s.high, s.max_attempts, s.timeout, s.input, s.tags
+          select s.tenant, s.name, d.tick, d.next_at, d.job, s.type, s.queue, s.high, s.max_attempts, s.timeout, s.input, s.tags, s.unique_key
           from d join schedules s using (tenant, name)
           where s.next_at = d.due and s.cron = d.cron and s.zone = d.zone
           order by s.tenant, s.name for no key update of s skip locked),
         t as (
           insert into schedule_ticks (tenant, name, tick, job) select tenant, name, tick, job from s on conflict do nothing returning job),
-        u as (
-          update schedules o set next_at = s.next_at, last_at = case when t.job is null then o.last_at else s.tick end, last_job = coalesce(t.job, o.last_job)
-          from s left join t using (job) where o.tenant = s.tenant and o.name = s.name),
         j as (
-          insert into jobs (id, tenant, type, queue, high, lane, max_attempts, timeout, input, tags, state, at, created_at)
-          select s.job, s.tenant, s.type, s.queue, s.high, s.high::int, s.max_attempts, s.timeout, s.input, s.tags, 1, clock_timestamp(), clock_timestamp()
-          from s join t using (job) order by s.job
-          returning id, type, queue, lane, state, at)
+          insert into jobs (id, tenant, type, queue, high, lane, max_attempts, timeout, input, tags, unique_key, state, at, created_at)
+          select s.job, s.tenant, s.type, s.queue, s.high, s.high::int, s.max_attempts, s.timeout, s.input, s.tags, s.unique_key, 1, clock_timestamp(), clock_timestamp()
+          from s join t using (job) order by s.tenant, s.unique_key, s.job
+          on conflict (tenant, unique_key) where unique_key is not null and state < 5 do nothing
+          returning id, type, queue, lane, state, at),
+        u as (
+          update schedules o set next_at = s.next_at, last_at = case when j.id is null then o.last_at else s.tick end, last_job = coalesce(j.id, o.last_job)
+          from s left join j on j.id = s.job where o.tenant = s.tenant and o.name = s.name)
         select j.id, 0, j.type, j.queue, j.lane, coalesce(l.turn, 0), j.at, coalesce(l.fed, 'infinity') = 'infinity', j.state
         from j left join lanes l using (queue, lane)
         """;

@@ -36,7 +36,7 @@ public sealed class JobReader(Database database)
 {
     private const string Columns = """
         id, type, queue, high, state, progress::text, attempts, max_attempts, interruptions, crashes, error::text, tags, created_at, run_at, started_at,
-        finished_at, checkpointed_at
+        finished_at, checkpointed_at, unique_key
         """;
 
     private const string Whole = $"{Columns}, input::text, result::text, xmin";
@@ -159,7 +159,7 @@ public sealed class JobReader(Database database)
         return found ? runs : null;
     }
 
-    private static StoredJob ReadWhole(NpgsqlDataReader reader) => new(Read(reader, whole: true), reader.GetFieldValue<uint>(19));
+    private static StoredJob ReadWhole(NpgsqlDataReader reader) => new(Read(reader, whole: true), reader.GetFieldValue<uint>(20));
 
     private static Job Read(NpgsqlDataReader reader, bool whole)
     {
@@ -185,8 +185,9 @@ public sealed class JobReader(Database database)
             StartedAt = reader.TimeOrNull(14),
             FinishedAt = reader.TimeOrNull(15),
             CheckpointedAt = reader.TimeOrNull(16),
-            Input = whole ? Json(reader, 17) : null,
-            Result = whole ? Json(reader, 18) : null,
+            UniqueKey = reader.TextOrNull(17),
+            Input = whole ? Json(reader, 18) : null,
+            Result = whole ? Json(reader, 19) : null,
             Links = JobLinks.Of(id),
         };
     }

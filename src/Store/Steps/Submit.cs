@@ -29,6 +29,9 @@ public sealed record NewJob
 
     public IReadOnlyList<string>? Tags { get; init; }
 
+    /// <summary>At most one unfinished job of the tenant has it. Such jobs go through <see cref="UniqueSubmissions"/>.</summary>
+    public string? UniqueKey { get; init; }
+
     /// <summary>The trace context of its submission; its runs belong to that trace.</summary>
     public string? Trace { get; init; }
 }
@@ -50,27 +53,29 @@ public readonly record struct Submitted(JobState State, DateTime CreatedAt, Date
 public class Submissions : IAsyncDisposable
 {
     /// <summary>Larger batches have a statement of their own: they would hold everybody else up.</summary>
-    private const int SharedBatch = 64;
+    internal const int SharedBatch = 64;
 
     private const char TagSeparator = '\u001f';
 
-    private const string Insert = """
-        insert into jobs (id, tenant, type, queue, high, lane, max_attempts, run_at, timeout, input, tags, trace, state, at, created_at)
-          select n.id, n.tenant, n.type, n.queue, n.high, n.high::int, n.max_attempts, coalesce(n.run_at, clock_timestamp() + n.delay), n.timeout, n.input,
+    internal const string Into = "id, tenant, type, queue, high, lane, max_attempts, run_at, timeout, input, tags, trace, state, at, created_at";
+
+    internal const string Values = """
+        n.id, n.tenant, n.type, n.queue, n.high, n.high::int, n.max_attempts, coalesce(n.run_at, clock_timestamp() + n.delay), n.timeout, n.input,
             string_to_array(n.tags, e'\x1f'), n.trace, case when coalesce(n.run_at, clock_timestamp() + n.delay) > clock_timestamp() then 0 else 1 end, clock_timestamp(), clock_timestamp()
-          from
         """;
 
-    private const string Columns = "id, tenant, type, queue, high, max_attempts, run_at, delay, timeout, input, tags, trace";
+    private const string Insert = $"insert into jobs ({Into}) select {Values} from";
 
-    private const string Answer = """
-        on conflict (id) do nothing
-          returning id, type, queue, lane, state, at, created_at, run_at)
+    internal const string Columns = "id, tenant, type, queue, high, max_attempts, run_at, delay, timeout, input, tags, trace";
+
+    internal const string Answer = """
         select j.id, 0, j.type, j.queue, j.lane, coalesce(l.turn, 0), j.at, coalesce(l.fed, 'infinity') = 'infinity', j.state, j.created_at, j.run_at
         from j left join lanes l using (queue, lane)
         """;
 
-    private const string Statement = $"with j as ({Insert} unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as n({Columns}) {Answer}";
+    private const string Once = "on conflict (id) do nothing returning id, type, queue, lane, state, at, created_at, run_at)";
+
+    private const string Statement = $"with j as ({Insert} unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as n({Columns}) {Once} {Answer}";
 
     /// <summary>Jobs with the first job of their submission, and the key of each submission: the jobs of those whose key was free. Keys go in order, so that two batches
     /// with the same ones wait for each other and do not lock each other out.</summary>
@@ -85,7 +90,7 @@ public class Submissions : IAsyncDisposable
           order by s.tenant, s.key
           on conflict (tenant, key) do nothing
           returning jobs[1] as first),
-        j as ({Insert} n where n.first in (select first from k) {Answer}
+        j as ({Insert} n where n.first in (select first from k) {Once} {Answer}
         """;
 
     private const string ReadKeys = "select k.tenant, k.key, k.fingerprint, k.jobs from unnest($1, $2) as n(tenant, key) join idempotency_keys k using (tenant, key)";
@@ -264,7 +269,7 @@ public class Submissions : IAsyncDisposable
         return (stored, queued);
     }
 
-    private static NpgsqlCommand WithJobs(NpgsqlCommand command, NewJob[] jobs) => command
+    internal static NpgsqlCommand WithJobs(NpgsqlCommand command, NewJob[] jobs) => command
         .WithColumn(Array.ConvertAll(jobs, j => j.Id), NpgsqlDbType.Uuid)
         .WithColumn(Array.ConvertAll(jobs, j => j.Tenant), NpgsqlDbType.Integer)
         .WithColumn(Array.ConvertAll(jobs, j => j.Type), NpgsqlDbType.Text)
@@ -278,13 +283,13 @@ public class Submissions : IAsyncDisposable
         .WithColumn(Array.ConvertAll(jobs, j => j.Tags is { Count: > 0 } tags ? string.Join(TagSeparator, tags) : null), NpgsqlDbType.Text)
         .WithColumn(Array.ConvertAll(jobs, j => j.Trace), NpgsqlDbType.Text);
 
-    private static async Task ReadBackAsync(IEnumerable<Guid> jobs, Dictionary<Guid, Submitted> stored, List<QueuedJob> queued, NpgsqlConnection connection, CancellationToken cancellation)
+    internal static async Task ReadBackAsync(IEnumerable<Guid> jobs, Dictionary<Guid, Submitted> stored, List<QueuedJob> queued, NpgsqlConnection connection, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(ReadBack, connection).WithColumn(jobs.ToArray(), NpgsqlDbType.Uuid);
         await ReadAsync(command, stored, queued, cancellation);
     }
 
-    private static async Task ReadAsync(NpgsqlCommand command, Dictionary<Guid, Submitted> stored, List<QueuedJob> queued, CancellationToken cancellation)
+    internal static async Task ReadAsync(NpgsqlCommand command, Dictionary<Guid, Submitted> stored, List<QueuedJob> queued, CancellationToken cancellation)
     {
         await using var reader = await command.ReadPreparedAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
