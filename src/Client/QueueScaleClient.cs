@@ -182,6 +182,14 @@ public sealed class QueueScaleClient : IDisposable
     /// <summary>The live workers.</summary>
     public Task<Page<WorkerInfo>> GetWorkersAsync(CancellationToken cancellation = default) => GetAsync<Page<WorkerInfo>>("v1/workers", cancellation);
 
+    /// <summary>Lets a worker hand its jobs over and end, as after SIGTERM. It hears of it within about a second.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="cancellation">Ends the call; the worker may have been asked all the same.</param>
+    /// <returns>The processes that have this name now; usually one.</returns>
+    /// <exception cref="QueueScaleException">404: no live worker has this name.</exception>
+    public Task<Page<WorkerInfo>> DrainWorkerAsync(string name, CancellationToken cancellation = default) =>
+        PostAsync<Page<WorkerInfo>>($"v1/workers/{Uri.EscapeDataString(name)}/drain", body: null, cancellation);
+
     /// <summary>The queues and what is in them.</summary>
     public Task<Page<QueueInfo>> GetQueuesAsync(CancellationToken cancellation = default) => GetAsync<Page<QueueInfo>>("v1/queues", cancellation);
 

@@ -101,7 +101,7 @@ public static class QueueScaleWorker
                 provider.GetRequiredService<Func<Database, PulseConnection>>()(provider.GetRequiredService<Database>()),
                 new WorkerIdentity(options.Name, Environment.MachineName, Environment.ProcessId, Version(), provider.GetRequiredService<WorkerQueues>().Names, options.Slots, options.Lease),
                 provider.GetRequiredService<RunTable>(), provider.GetRequiredService<RunTimes>(), provider.GetRequiredService<Seen>(), provider.GetRequiredService<PutBacks>(),
-                () => slots.Size - slots.Free, provider.GetRequiredService<ILogger<PulseThread>>());
+                () => slots.Size - slots.Free, provider.GetRequiredService<IHostApplicationLifetime>().StopApplication, provider.GetRequiredService<ILogger<PulseThread>>());
         });
         services.AddSingleton<WorkerLife>();
         services.AddSingleton<Readiness>();

@@ -6,7 +6,7 @@ public sealed class OpenApiTests(RunningApi api)
     private static readonly string[] Routes =
     [
         "POST /v1/jobs", "GET /v1/jobs", "POST /v1/jobs/batch", "GET /v1/jobs/{id}", "GET /v1/jobs/{id}/runs", "GET /v1/jobs/{id}/events", "POST /v1/jobs/{id}/cancel", "POST /v1/jobs/{id}/retry", "GET /v1/jobs/{id}/explain", "POST /v1/jobs/retry", "POST /v1/jobs/cancel", "GET /v1/bulk/{id}",
-        "GET /v1/job-types", "GET /v1/workers", "GET /v1/queues", "GET /v1/queues/{queue}/scale", "GET /v1/queues/{queue}", "POST /v1/queues/{queue}/pause", "POST /v1/queues/{queue}/resume",
+        "GET /v1/job-types", "GET /v1/workers", "POST /v1/workers/{name}/drain", "GET /v1/queues", "GET /v1/queues/{queue}/scale", "GET /v1/queues/{queue}", "POST /v1/queues/{queue}/pause", "POST /v1/queues/{queue}/resume",
         "POST /v1/keys", "GET /v1/keys", "GET /v1/keys/{id}", "DELETE /v1/keys/{id}", "POST /v1/keys/{id}/rotate",
         "GET /v1/schedules", "GET /v1/schedules/{name}", "PUT /v1/schedules/{name}", "DELETE /v1/schedules/{name}",
     ];

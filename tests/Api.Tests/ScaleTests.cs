@@ -124,6 +124,24 @@ public sealed class ScaleTests(RunningApi api)
         Assert.EndsWith("Z", worker.GetProperty("startedAt").GetString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Only_the_live_worker_of_a_name_is_asked_to_drain()
+    {
+        await WorkerAsync(slots: 3, means: null, more: $", name = '{queue}'");
+        await WorkerAsync(slots: 1, means: null, sinceSeconds: 60, more: $", name = '{queue}'");
+        foreach (var _ in Enumerable.Range(0, 2)) // once more changes nothing
+        {
+            var answer = await api.PostAsync($"v1/workers/{queue}/drain", []);
+            var asked = Assert.Single(answer.Json.GetProperty("items").EnumerateArray());
+            Assert.Equal((200, 3.0, true), (answer.Status, Number(asked, "slots"), asked.GetProperty("draining").GetBoolean()));
+        }
+
+        await WorkerAsync(slots: 4, means: null, more: $", name = '{queue}'"); // its successor
+        Assert.Equal([3, 4], await api.Stage.QueryAsync<int>("select slots from workers where name = $1 and pulse_at > clock_timestamp() - lease order by lock_key", queue));
+        Assert.Equal([true, false, false], await api.Stage.QueryAsync<bool>("select drain_asked from workers where name = $1 order by lock_key", queue));
+        (await api.PostAsync("v1/workers/no-such-worker/drain", [])).MustRefuse(404);
+    }
+
     private async Task<JsonElement> ScaleAsync() => (await api.GetAsync($"v1/queues/{queue}/scale")).Json;
 
     private async Task<(double Queued, double Ended)?> RatesAsync() =>

@@ -27,6 +27,28 @@ public sealed class HandOverTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
     }
 
     [Fact]
+    public async Task A_worker_that_is_asked_to_drain_hands_over_as_after_SIGTERM_and_its_successor_of_the_same_name_goes_on()
+    {
+        var (client, workers) = await StartAsync("w1", "w2");
+        var job = await StartedAsync(client, Programs.Sleep(6, 60));
+        var name = await client.WorkerOfAsync(job);
+        await Waiting.UntilAsync(async () => (await client.GetJobAsync(job)).Progress?.Done >= 10);
+        var asked = TimeProvider.System.GetTimestamp();
+        Assert.Equal(workers[name].Process.Pid, Assert.Single((await client.DrainWorkerAsync(name)).Items).Pid);
+        Assert.Equal(0, await workers[name].Process.WaitForExitAsync());
+        Assert.InRange(TimeProvider.System.GetElapsedTime(asked).TotalSeconds, 0, 5);
+        var successor = await stage.StartWorkerAsync(name); // 3 s after its first pulse it would have heard
+
+        var end = await client.WaitForEndAsync(job);
+        Assert.Equal((JobState.Succeeded, 1, 1, 0), (end.State, end.Attempt, end.Interruptions, end.Crashes));
+        var runs = (await client.GetRunsAsync(job)).Items;
+        Assert.Equal([RunEnding.Interrupted, RunEnding.Succeeded], runs.Select(r => r.How!.Value));
+        Assert.True(runs[1].FromCheckpoint >= 10);
+        Assert.InRange(runs[1].HandoverSeconds!.Value, 0, 2);
+        Assert.Contains((await client.GetWorkersAsync()).Items, worker => worker.Pid == successor.Process.Pid && !worker.Draining);
+    }
+
+    [Fact]
     public async Task After_SIGKILL_another_worker_goes_on_from_the_checkpoint_within_its_bound()
     {
         var (client, workers) = await StartAsync("w1", "w2");

@@ -14,6 +14,7 @@ internal static class FleetEndpoints
         var fleet = routes.MapGroup("/v1").WithTags("Fleet").AddEndpointFilter(StoreDeadline.ApplyAsync);
         fleet.MapGet("/job-types", JobTypesAsync).WithName("ListJobTypes").Needs(KeyScope.Read).WithSummary("Lists the job types that workers have registered.").Produces<Page<JobTypeInfo>>().ProducesProblems(503);
         fleet.MapGet("/workers", WorkersAsync).WithName("ListWorkers").Needs(KeyScope.Operate).WithSummary("Lists the live workers.").Produces<Page<WorkerInfo>>().ProducesProblems(503);
+        fleet.MapPost("/workers/{name}/drain", DrainAsync).WithName("DrainWorker").Needs(KeyScope.Operate).WithSummary("Lets a worker hand its jobs over and end, as after SIGTERM.").Produces<Page<WorkerInfo>>().ProducesProblems(404, 503);
         fleet.MapGet("/queues", QueuesAsync).WithName("ListQueues").Needs(KeyScope.Operate).WithSummary("Lists the queues.").Produces<Page<QueueInfo>>().ProducesProblems(503);
         fleet.MapGet("/queues/{queue}", QueueAsync).WithName("GetQueue").Needs(KeyScope.Operate).WithSummary("Reads a queue; one that nobody has used answers zeros.").Produces<QueueInfo>().ProducesProblems(404, 503);
         fleet.MapPost("/queues/{queue}/pause", PauseAsync).WithName("PauseQueue").Needs(KeyScope.Operate).WithSummary("Pauses a queue: what runs goes on, and no further job of it starts.").Produces<QueueInfo>().ProducesProblems(404, 503);
@@ -38,6 +39,9 @@ internal static class FleetEndpoints
         })]);
 
     private static async Task<Page<WorkerInfo>> WorkersAsync(HttpContext context, FleetReader fleet) => new(await fleet.WorkersAsync(context.RequestAborted));
+
+    private static async Task<Page<WorkerInfo>> DrainAsync(string name, HttpContext context, FleetReader fleet) =>
+        await fleet.AskToDrainAsync(name, context.RequestAborted) is { Count: > 0 } asked ? new(asked) : throw Refusal.NotFound($"No live worker has the name '{name}'. GET /v1/workers lists them.");
 
     private static async Task<Page<QueueInfo>> QueuesAsync(HttpContext context, FleetReader fleet, DepthDuty depth) =>
         new([.. (await fleet.QueuesAsync(context.RequestAborted)).Select(queue => Shown(queue, depth))]);

@@ -1,3 +1,4 @@
+using Npgsql;
 using QueueScale.Contracts;
 
 namespace QueueScale.Store;
@@ -39,9 +40,13 @@ public sealed record QueueFigures(
     }
 }
 
-/// <summary>Reads queues and workers.</summary>
+/// <summary>Reads queues and workers, and asks workers to drain.</summary>
 public sealed class FleetReader(Database database)
 {
+    private const string WorkerColumns = "name, host, pid, version, queues, slots, busy, draining or drain_asked, started_at";
+
+    private const string Alive = "dead_at is null and pulse_at > clock_timestamp() - lease";
+
     private const string QueuesStatement = """
         with live as (select * from workers where dead_at is null and pulse_at > clock_timestamp() - lease),
         served as (
@@ -83,11 +88,20 @@ public sealed class FleetReader(Database database)
     /// <summary>The live workers, by name.</summary>
     public async Task<IReadOnlyList<WorkerInfo>> WorkersAsync(CancellationToken cancellation)
     {
-        await using var command = database.General.CreateCommand(
-            """
-            select name, host, pid, version, queues, slots, busy, draining, started_at from workers
-            where dead_at is null and pulse_at > clock_timestamp() - lease order by name, started_at
-            """);
+        await using var command = database.General.CreateCommand($"select {WorkerColumns} from workers where {Alive} order by name, started_at");
+        return await WorkersAsync(command, cancellation);
+    }
+
+    /// <summary>Asks the live workers of that name to hand over what they run and to end. One that comes after them under the same name is not asked.</summary>
+    /// <returns>Those that were asked.</returns>
+    public async Task<IReadOnlyList<WorkerInfo>> AskToDrainAsync(string name, CancellationToken cancellation)
+    {
+        await using var command = database.General.CreateCommand($"update workers set drain_asked = true where name = $1 and {Alive} returning {WorkerColumns}").With(name);
+        return await WorkersAsync(command, cancellation);
+    }
+
+    private static async Task<IReadOnlyList<WorkerInfo>> WorkersAsync(NpgsqlCommand command, CancellationToken cancellation)
+    {
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var workers = new List<WorkerInfo>();
         while (await reader.ReadAsync(cancellation))

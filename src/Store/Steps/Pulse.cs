@@ -36,6 +36,9 @@ public class PulseConnection(Database database) : IDisposable
     /// <summary>This process's present id; a new one after each registration.</summary>
     public Guid Worker { get; private set; }
 
+    /// <summary>Whether somebody has asked this process to drain, as the last pulse heard.</summary>
+    public bool DrainAsked { get; private set; }
+
     /// <summary>The time of a pulse, in SQL: that of the database, because it is compared with that.</summary>
     protected virtual string Now => "clock_timestamp()";
 
@@ -68,12 +71,15 @@ public class PulseConnection(Database database) : IDisposable
             $"""
             update workers set pulse_at = {Now}, locked = $2, busy = $3, draining = $4, means = $5, seen_lane = $6, seen_turn = $7, seen_at = $8
             where id = $1 and dead_at is null
+            returning drain_asked
             """, Open());
         command.With(Worker).With(locked).With(report.Busy).With(report.Draining).With(report.Means, NpgsqlDbType.Jsonb)
             .With(report.Seen.Select(s => LaneKey.Of(s.Queue, s.Lane)).ToArray())
             .With(report.Seen.Select(s => s.Turn).ToArray())
             .With(report.Seen.Select(s => s.At).ToArray());
-        return command.ExecuteNonQuery() == 1;
+        var asked = command.ExecuteScalar() as bool?;
+        DrainAsked = asked == true;
+        return asked is not null;
     }
 
     /// <summary>Which runs the table shows for this worker. A statement of its own: a lock on <c>jobs</c> must not stop the beat.</summary>

@@ -7,7 +7,7 @@ namespace QueueScale.Worker;
 /// <summary>Says once a second that this worker lives, and hears which of its runs were cancelled or are no longer its own. It has a thread and a connection of
 /// its own.</summary>
 internal sealed partial class PulseThread(
-    PulseConnection connection, WorkerIdentity identity, RunTable table, RunTimes times, Seen seen, PutBacks putBacks, Func<int> busy, ILogger<PulseThread> logger)
+    PulseConnection connection, WorkerIdentity identity, RunTable table, RunTimes times, Seen seen, PutBacks putBacks, Func<int> busy, Action drain, ILogger<PulseThread> logger)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -19,6 +19,7 @@ internal sealed partial class PulseThread(
     private Thread? thread;
     private long lastGood;
     private bool away;
+    private bool told;
 
     /// <summary>This process's present id among the workers.</summary>
     public Guid Worker => connection.Worker;
@@ -105,6 +106,13 @@ internal sealed partial class PulseThread(
                 connection.Register(identity);
             }
 
+            if (connection.DrainAsked && !told)
+            {
+                told = true;
+                Log.DrainAsked(logger, identity.Name);
+                Task.Run(drain); // the pulse goes on meanwhile
+            }
+
             Interlocked.Exchange(ref lastGood, began);
             Took = TimeProvider.System.GetElapsedTime(began);
             registered.TrySetResult();
@@ -167,6 +175,9 @@ internal sealed partial class PulseThread(
 
         [LoggerMessage(4204, LogLevel.Error, "This worker was declared dead and its {Runs} runs belong to others now; it goes on under a new id")]
         public static partial void DeclaredDead(ILogger logger, int runs);
+
+        [LoggerMessage(4206, LogLevel.Information, "Worker {Worker} was asked to drain; it hands its runs over and ends")]
+        public static partial void DrainAsked(ILogger logger, string worker);
 
         [LoggerMessage(4205, LogLevel.Warning, "Job {JobId}, run {Epoch}, was claimed here without this worker learning of it; it is put back")]
         public static partial void UnknownRun(ILogger logger, Guid jobId, int epoch);
