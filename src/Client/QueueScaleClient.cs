@@ -151,6 +151,10 @@ public sealed class QueueScaleClient : IDisposable
     public Task<BulkRequest> CancelJobsAsync(JobFilter filter, int? rate = null, CancellationToken cancellation = default) =>
         PostAsync<BulkRequest>("v1/jobs/cancel" + (filter with { Limit = null }).ToQuery(("rate", rate?.ToString(CultureInfo.InvariantCulture))), body: null, cancellation);
 
+    /// <summary>How many jobs <see cref="CancelJobsAsync"/> would cancel now.</summary>
+    public async Task<long> CountCancelJobsAsync(JobFilter filter, CancellationToken cancellation = default) =>
+        (await PostAsync<BulkCount>("v1/jobs/cancel" + (filter with { Limit = null }).ToQuery(("dryRun", "true")), body: null, cancellation)).Matched;
+
     /// <summary>How far a request in bulk is.</summary>
     public Task<BulkRequest> GetBulkRequestAsync(Guid id, CancellationToken cancellation = default) => GetAsync<BulkRequest>($"v1/bulk/{id}", cancellation);
 

@@ -85,7 +85,42 @@ public sealed class Commands(RunningSystem running)
         Assert.Equal("current", Text(await cli.JsonAsync("migrate", "--json"), "schema"));
     }
 
+    [Fact]
+    public async Task A_queue_is_paused_and_resumed_a_job_is_unique_and_many_are_cancelled_and_run_again_by_a_filter()
+    {
+        Assert.True((await cli.JsonAsync("queues", "pause", "bulk", "--json")).GetProperty("paused").GetBoolean());
+        try
+        {
+            string[] submit = ["submit", "probe.noop", "--queue", "bulk", "--unique-key", "only-one", "--tag", "filtered", "--json"];
+            var id = Text(await cli.JsonAsync(submit), "id");
+            Assert.Equal(id, Text(await cli.JsonAsync(submit), "id"));
+            Assert.Equal(1, (await cli.JsonAsync("cancel", "--tag", "filtered", "--dry-run", "--json")).GetProperty("matched").GetInt64());
+            Assert.Equal(1, (await cli.JsonAsync("cancel", "--tag", "filtered", "--json")).GetProperty("matched").GetInt64());
+            await cli.RunAsync("watch", id); // ends when it is cancelled
+            Assert.Equal(1, (await cli.JsonAsync("retry", "--tag", "filtered", "--state", "cancelled", "--dry-run", "--json")).GetProperty("matched").GetInt64());
+            await cli.JsonAsync("retry", "--tag", "filtered", "--state", "cancelled", "--rate", "10", "--json");
+            for (var looks = 0; looks < 60 && Rows(await cli.JsonAsync("jobs", "--tag", "filtered", "--state", "queued", "--json"), "items").Count() != 1; looks++)
+            {
+                await Task.Delay(250); // it is done in the background
+            }
+
+            Assert.False((await cli.JsonAsync("queues", "resume", "bulk", "--json")).GetProperty("paused").GetBoolean());
+            (await cli.RunAsync("watch", id)).With(0);
+        }
+        finally
+        {
+            await cli.RunAsync("queues", "resume", "bulk");
+        }
+
+        Assert.Contains("No live worker has the name 'nobody'", (await cli.RunAsync("workers", "drain", "nobody")).With(1).Error, StringComparison.Ordinal);
+    }
+
     [Theory]
+    [InlineData("Which jobs?", "cancel")]
+    [InlineData("Which jobs?", "retry", "--dry-run")]
+    [InlineData("--queue", "retry", "019a0000-0000-7000-8000-000000000000", "--queue", "mail")]
+    [InlineData("--dry-run", "cancel", "019a0000-0000-7000-8000-000000000000", "--dry-run")]
+    [InlineData("queues pause --help", "queues", "pause")]
     [InlineData("--inputs", "submit", "probe.noop", "--inputs", "{}")]
     [InlineData("--input", "submit", "probe.noop", "--input", "{")]
     [InlineData("/no/such/file", "submit", "probe.noop", "--input", "@/no/such/file")]

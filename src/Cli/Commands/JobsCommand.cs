@@ -11,29 +11,18 @@ internal static class JobsCommand
 {
     public static Command Create()
     {
-        var state = new Option<JobState?>("--state") { Description = "Only jobs in this state.", HelpName = "STATE" };
-        var type = new Option<string?>("--type") { Description = "Only jobs of this type.", HelpName = "TYPE" };
-        var queue = new Option<string?>("--queue") { Description = "Only jobs of this queue.", HelpName = "NAME" };
-        var tag = new Option<string?>("--tag") { Description = "Only jobs with this tag.", HelpName = "TAG" };
+        var filter = new FilterOptions();
         var limit = new Option<int?>("--limit") { Description = "How many at most. Default 20.", HelpName = "N", DefaultValueFactory = _ => 20 };
         var json = Print.JsonOption();
         var target = new ApiTarget();
 
-        var command = new Command("jobs", "List jobs.") { state, type, queue, tag, limit, json };
+        var command = new Command("jobs", "List jobs.") { limit, json };
+        filter.AddTo(command);
         target.AddTo(command);
         command.SetAction(async (parsed, stop) =>
         {
             using var client = target.Connect(parsed);
-            var page = await client.GetJobsAsync(
-                new JobFilter
-                {
-                    State = parsed.GetValue(state),
-                    Type = parsed.GetValue(type),
-                    Queue = parsed.GetValue(queue),
-                    Tag = parsed.GetValue(tag),
-                    Limit = parsed.GetValue(limit),
-                },
-                stop);
+            var page = await client.GetJobsAsync((filter.Read(parsed) ?? new JobFilter()) with { Limit = parsed.GetValue(limit) }, stop);
             if (parsed.GetValue(json)) Print.Json(page);
             else PrintPage(page);
             return 0;
