@@ -52,6 +52,8 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
         if (queued > 0)
         {
             await KeysAreCheapAsync();
+            await ListsAreCheapAsync();
+            await DutiesAreCheapAsync();
         }
     }
 
@@ -122,6 +124,60 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
         Assert.Equal((before.Sequential, byTenant), ((await ScansAsync()).Sequential, await ByTenantAsync()));
 
         Task<long> ByTenantAsync() => stage.ScalarAsync<long>("select coalesce(idx_scan, 0) from pg_stat_user_indexes where indexrelname = 'jobs_tenant'");
+    }
+
+    /// <summary>A page of a list costs as much as the jobs that are looked at for it, whatever fits.</summary>
+    private async Task ListsAreCheapAsync()
+    {
+        var filter = new JobFilter { Limit = 51 };
+        JobFilter[] filters =
+        [
+            filter, .. Enum.GetValues<JobState>().Select(state => filter with { State = state }), filter with { Type = "nobody's" }, filter with { Queue = "nobodys" }, filter with { Tag = "none" },
+            filter with { CreatedAfter = DateTime.UtcNow.AddDays(1) }, filter with { CreatedBefore = DateTime.UtcNow.AddDays(-1) }, filter with { State = JobState.Queued, Type = "nobody's", Queue = "other", Tag = "none" },
+        ];
+        await using var steps = new Steps(stage);
+        foreach (var analyze in new[] { false, true })
+        {
+            if (analyze)
+            {
+                await stage.ExecuteAsync("analyze jobs");
+            }
+
+            NpgsqlConnection.ClearAllPools();
+            var before = await ScansAsync();
+            var took = new List<(double Milliseconds, JobFilter Filter)>();
+            foreach (var one in filters.SelectMany(one => new[] { one, one with { After = Guid.Parse("80000000-0000-0000-0000-000000000000") } }))
+            {
+                var began = TimeProvider.System.GetTimestamp();
+                var page = await steps.Jobs.ListAsync(one, 1, default);
+                took.Add((TimeProvider.System.GetElapsedTime(began).TotalMilliseconds, one));
+                Assert.True(page.Jobs.Count == one.Limit || page.LookedTo is not null || one.State is JobState.Running or JobState.Failed, $"{one}");
+            }
+
+            Assert.True(!analyze || took.MaxBy(one => one.Milliseconds).Milliseconds < 1000, $"{took.MaxBy(one => one.Milliseconds)}"); // until PostgreSQL has looked at a new table for the first time, it may sort all of it
+            NpgsqlConnection.ClearAllPools();
+            Assert.Equal(before.Sequential, (await ScansAsync()).Sequential);
+        }
+
+        var looked = 0;
+        for (Guid? after = Guid.Parse("0c000000-0000-0000-0000-000000000000"); after is not null; looked++) // 47,000 of a million
+        {
+            after = (await steps.Jobs.ListAsync(filter with { Tag = "none", After = after }, 1, default)).LookedTo;
+        }
+
+        Assert.Equal(3, looked);
+    }
+
+    /// <summary>What an API does by itself every second.</summary>
+    private async Task DutiesAreCheapAsync()
+    {
+        NpgsqlConnection.ClearAllPools();
+        var before = await ScansAsync();
+        await stage.StartApiAsync();
+        await Task.Delay(4000); // so long it is watched
+        await stage.StopAllAsync();
+        await Waiting.UntilAsync(async () => await stage.ScalarAsync<long>("select count(*) from pg_stat_activity where datname = current_database() and application_name like 'queuescale%'") == 0);
+        Assert.Equal(before.Sequential, (await ScansAsync()).Sequential);
     }
 
     private async Task<Scans> ScansAsync()

@@ -230,13 +230,14 @@ internal static class JobEndpoints
 
         // One more than asked for says whether there is a next page.
         var found = await jobs.ListAsync(filter with { Limit = filter.Limit + 1 }, context.Tenant(), context.RequestAborted);
-        var page = found.Count <= filter.Limit ? new Page<Job>(found) : new Page<Job>([.. found.Take(filter.Limit)], Next(found[filter.Limit - 1].Id));
+        var page = found.Jobs.Count > filter.Limit ? new Page<Job>([.. found.Jobs.Take(filter.Limit)], Next(found.Jobs[filter.Limit - 1].Id))
+            : new Page<Job>(found.Jobs, found.LookedTo is { } last ? Next(last) : null);
         await (fields is null ? context.Response.WriteAsJsonAsync(page) : context.Response.WriteAsJsonAsync(new Page<JsonObject>([.. page.Items.Select(job => Only(job, fields))], page.Next)));
 
-        string Next(Guid last)
+        string Next(Guid after)
         {
             var kept = context.Request.Query.Where(q => q.Key != "after").Select(q => $"{q.Key}={Uri.EscapeDataString(q.Value.ToString())}");
-            return $"/v1/jobs?{string.Join('&', kept.Append($"after={last}"))}";
+            return $"/v1/jobs?{string.Join('&', kept.Append($"after={after}"))}";
         }
     }
 

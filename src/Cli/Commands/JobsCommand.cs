@@ -12,7 +12,7 @@ internal static class JobsCommand
     public static Command Create()
     {
         var filter = new FilterOptions();
-        var limit = new Option<int?>("--limit") { Description = "How many at most. Default 20.", HelpName = "N", DefaultValueFactory = _ => 20 };
+        var limit = new Option<int>("--limit") { Description = "How many at most. Default 20.", HelpName = "N", DefaultValueFactory = _ => 20 };
         var json = Print.JsonOption();
         var target = new ApiTarget();
 
@@ -22,7 +22,12 @@ internal static class JobsCommand
         command.SetAction(async (parsed, stop) =>
         {
             using var client = target.Connect(parsed);
-            var page = await client.GetJobsAsync((filter.Read(parsed) ?? new JobFilter()) with { Limit = parsed.GetValue(limit) }, stop);
+            var most = parsed.GetRequiredValue(limit);
+            var page = await client.GetJobsAsync((filter.Read(parsed) ?? new JobFilter()) with { Limit = most }, stop);
+            while (page.Items.Count < most && await client.GetNextAsync(page, stop) is { } next) // a page may be short although others follow
+            {
+                page = next with { Items = [.. page.Items, .. next.Items.Take(most - page.Items.Count)] };
+            }
             if (parsed.GetValue(json)) Print.Json(page);
             else PrintPage(page);
             return 0;

@@ -104,7 +104,7 @@ public sealed record JobLinks(string Self, string Runs, string Cancel, string? E
 }
 
 /// <summary>One page of a list.</summary>
-/// <param name="Items">The page.</param>
+/// <param name="Items">The page. It may hold fewer than were asked for, also none, although another one follows: only so many are looked at for one page.</param>
 /// <param name="Next">The relative address of the next page; absent on the last.</param>
 public sealed record Page<T>(IReadOnlyList<T> Items, string? Next = null);
 

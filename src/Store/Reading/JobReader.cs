@@ -31,6 +31,11 @@ public sealed record JobFilter
 /// <param name="Version">Another one after every change of its row.</param>
 public sealed record StoredJob(Job Job, uint Version);
 
+/// <summary>One page of a list.</summary>
+/// <param name="Jobs">Those that fit: all of them, or as many as were wanted, or those among so many that were looked at.</param>
+/// <param name="LookedTo">The last job that was looked at; null where that was the last of all, or the page is full.</param>
+public sealed record JobPage(IReadOnlyList<Job> Jobs, Guid? LookedTo);
+
 /// <summary>Reads jobs and their runs as the API shows them.</summary>
 public sealed class JobReader(Database database)
 {
@@ -38,6 +43,9 @@ public sealed class JobReader(Database database)
         id, type, queue, high, state, progress::text, attempts, max_attempts, interruptions, crashes, error::text, tags, created_at, run_at, started_at,
         finished_at, checkpointed_at, unique_key
         """;
+
+    /// <summary>Jobs looked at for one page of a list: those that do not fit cost time, too.</summary>
+    internal const int MostLooked = 20_000;
 
     private const string Whole = $"{Columns}, input::text, result::text, xmin";
 
@@ -77,28 +85,41 @@ public sealed class JobReader(Database database)
     }
 
     /// <summary>One page, the newest first, by id.</summary>
-    public async Task<IReadOnlyList<Job>> ListAsync(JobFilter filter, int tenant, CancellationToken cancellation)
+    public async Task<JobPage> ListAsync(JobFilter filter, int tenant, CancellationToken cancellation)
     {
-        await using var command = database.General.CreateCommand();
+        await using var connection = await database.General.OpenConnectionAsync(cancellation);
+        await using var command = new NpgsqlCommand { Connection = connection };
         var where = new List<string>();
-        Narrow("tenant = {0}", tenant, NpgsqlDbType.Integer);
+        // Failed jobs have an index in this order. Running ones are few and have an index: they are sorted, whatever stands between them. Others are looked for among all of the tenant's.
+        Narrow(filter.State == JobState.Running ? "tenant + 0 = {0} and state = 2" : filter.State == JobState.Failed ? "tenant = {0} and state = 6" : "tenant = {0}", tenant, NpgsqlDbType.Integer);
+        Narrow("id < {0}", filter.After, NpgsqlDbType.Uuid);
+        var looked = $"from jobs where {string.Join(" and ", where)} order by id desc";
+        where.Clear();
         Narrow("state = {0}", (short?)filter.State, NpgsqlDbType.Smallint);
         Narrow("type = {0}", filter.Type, NpgsqlDbType.Text);
         Narrow("queue = {0}", filter.Queue, NpgsqlDbType.Text);
         Narrow("{0} = any(tags)", filter.Tag, NpgsqlDbType.Text);
         Narrow("created_at > {0}", filter.CreatedAfter, NpgsqlDbType.TimestampTz);
         Narrow("created_at < {0}", filter.CreatedBefore, NpgsqlDbType.TimestampTz);
-        Narrow("id < {0}", filter.After, NpgsqlDbType.Uuid);
         command.With(filter.Limit);
-        command.CommandText = $"select {Columns} from jobs where {string.Join(" and ", where)} order by id desc limit ${command.Parameters.Count}";
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var fitting = where.Count == 0 ? "" : $"where {string.Join(" and ", where)}";
+        command.CommandText = $"select {Columns} from (select * {looked} limit {MostLooked}) j {fitting} order by id desc limit ${command.Parameters.Count}";
         var jobs = new List<Job>();
-        while (await reader.ReadAsync(cancellation))
+        await using (var reader = await command.ExecuteReaderAsync(cancellation))
         {
-            jobs.Add(Read(reader, whole: false));
+            while (await reader.ReadAsync(cancellation))
+            {
+                jobs.Add(Read(reader, whole: false));
+            }
         }
 
-        return jobs;
+        if (jobs.Count == filter.Limit || fitting.Length == 0)
+        {
+            return new JobPage(jobs, null);
+        }
+
+        command.CommandText = $"select id {looked} offset {MostLooked - 1} limit 1";
+        return new JobPage(jobs, await command.ExecuteScalarAsync(cancellation) as Guid?);
 
         void Narrow(string condition, object? value, NpgsqlDbType type)
         {
