@@ -238,6 +238,16 @@ public sealed class EvilUrlTests(WebServer web) : IClassFixture<WebServer>
         Assert.Single(web.Connected);
     }
 
+    [Fact]
+    public async Task An_allowed_host_is_allowed_with_its_port_alone()
+    {
+        web.Names["inside.test"] = () => [IPAddress.Loopback];
+        web.Begin(_ => Task.CompletedTask);
+        using var outbound = web.Outbound(options => options.AllowedHosts.Add("inside.test:8443"));
+        var refused = await Assert.ThrowsAsync<OutboundRefused>(() => outbound.GetAsync("https://inside.test/x.csv", _ => { }, CancellationToken.None));
+        Assert.Equal(("address_refused", 0), (refused.Code, web.Connected.Count));
+    }
+
     [Theory]
     [InlineData("https://unnamed.test/x.csv", true)]
     [InlineData("https://files.test/x.csv", false)]
@@ -259,6 +269,7 @@ public sealed class EvilUrlTests(WebServer web) : IClassFixture<WebServer>
     [InlineData("172.32.0.1")]
     [InlineData("2606:4700::1111")]
     [InlineData("64:ff9b::101:101")]
+    [InlineData("::ffff:1.1.1.1")]
     public void A_public_address_is_not_refused(string address) => Assert.Null(PublicAddress.WhyNot(IPAddress.Parse(address)));
 
     private async Task<OutboundRefused> RefusedAsync(string url)
