@@ -12,11 +12,12 @@ namespace QueueScale.Api;
 /// <summary>Reads submissions and checks all of them at once: what comes out can be stored and run; what is wrong is noted under its JSON pointer.</summary>
 internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> options)
 {
-    private static readonly JsonElement EmptyInput = JsonElement.Parse("{}");
+    public const int MaxTags = 10;
+    public const int MaxTagLength = 64;
+    public const int MaxKeyLength = 255;
+    public const int MostAttempts = 100;
 
-    private const int MaxTags = 10;
-    private const int MaxTagLength = 64;
-    private const int MaxKeyLength = 255;
+    private static readonly JsonElement EmptyInput = JsonElement.Parse("{}");
 
     private static readonly string[] Members = ["type", "input", "queue", "priority", "runAt", "delay", "maxAttempts", "timeout", "uniqueKey", "tags"];
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(3650);
@@ -234,12 +235,12 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
                 return null;
             }
 
-            if (given.ValueKind == JsonValueKind.Number && given.TryGetInt16(out var value) && value is >= 1 and <= 100)
+            if (given.ValueKind == JsonValueKind.Number && given.TryGetInt16(out var value) && value is >= 1 and <= MostAttempts)
             {
                 return value;
             }
 
-            Wrong("maxAttempts", "must be a whole number from 1 to 100");
+            Wrong("maxAttempts", $"must be a whole number from 1 to {MostAttempts}");
             return null;
         }
 
