@@ -54,7 +54,7 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
             case DataRefused refused:
                 return Refusal.Invalid(InvalidFields.Of("/input", $"cannot be stored: {refused.Message}"));
             case StoreOverloaded:
-                return new Refusal(503, "overloaded", "Too much waits to be written.", "Nothing was stored. Try again later.") { RetryAfter = TimeSpan.FromSeconds(1) };
+                return new Refusal(503, "overloaded", "Too much waits to be written.", "Nothing was stored. Try again later.");
             case StoreUnavailable:
                 Log.StoreUnavailable(logger, request.Method, request.Path, error.InnerException?.Message ?? error.Message);
                 return Refusal.Unavailable("Whether the write was done is unknown. Try again later.");

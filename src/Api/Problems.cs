@@ -17,7 +17,7 @@ internal sealed class Refusal(int status, string kind, string title, string? det
     public InvalidFields? Fields => fields;
 
     /// <summary>For 429 and 503: when to come again.</summary>
-    public TimeSpan? RetryAfter { get; init; }
+    public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
 
     public static Refusal Unreadable(string detail, InvalidFields? fields = null) => new(400, "unreadable", "The request cannot be read.", detail, fields);
 
@@ -29,7 +29,7 @@ internal sealed class Refusal(int status, string kind, string title, string? det
 
     public static Refusal NotFound(string detail) => new(404, "not-found", "There is no such thing here.", detail);
 
-    public static Refusal Unavailable(string detail) => new(503, "unavailable", "The store does not answer.", detail) { RetryAfter = TimeSpan.FromSeconds(1) };
+    public static Refusal Unavailable(string detail) => new(503, "unavailable", "The store does not answer.", detail);
 }
 
 /// <summary>What is wrong with which member: JSON pointer, or name of a query parameter, to messages.</summary>
@@ -88,9 +88,10 @@ internal static class ProblemWriter
         context.Response.StatusCode = refusal.Status;
         context.Response.ContentType = "application/problem+json";
         context.Response.Headers.CacheControl = "no-store"; // an endpoint may have said otherwise before it failed
-        if (refusal.RetryAfter is { } after)
+        context.Response.Headers.Remove(Waiting.Applied);
+        if (refusal.Status is 429 or 503)
         {
-            context.Response.Headers.RetryAfter = ((int)Math.Ceiling(after.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            context.Response.Headers.RetryAfter = ((int)Math.Ceiling(refusal.RetryAfter.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
 
         return context.Response.WriteAsJsonAsync(

@@ -40,7 +40,8 @@ public sealed class OutageTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
         stage.Servers.All.Postgres.Process!.SignalAll(Signal.Stop);
         await AnswersInTimeAsync(api);
         Assert.Equal(200, (await GetAsync(api, "health/live")).Status);
-        Assert.Equal(503, (await GetAsync(api, "health/ready")).Status);
+        var ready = await GetAsync(api, "health/ready");
+        Assert.Equal((503, "1"), (ready.Status, ready.Headers.RetryAfter?.ToString()));
 
         stage.Servers.All.Postgres.Process!.SignalAll(Signal.Continue);
         await WorksAgainAsync(api, client);

@@ -30,19 +30,27 @@ internal static class HealthEndpoints
     {
         var health = routes.MapGroup("/health").ExcludeFromDescription();
         health.MapGet("/live", () => TypedResults.Json(new HealthReport("live")));
-        health.MapGet("/startup", (ApiLife life) => Answer(life.HasStarted, new HealthReport(life.HasStarted ? "started" : "starting")));
+        health.MapGet("/startup", (ApiLife life, HttpResponse response) => Answer(life.HasStarted, new HealthReport(life.HasStarted ? "started" : "starting"), response));
         health.MapGet("/ready", ReadyAsync);
     }
 
-    private static async Task<IResult> ReadyAsync(ApiLife life, DependencyChecks dependencies)
+    private static async Task<IResult> ReadyAsync(ApiLife life, DependencyChecks dependencies, HttpResponse response)
     {
         var checks = await dependencies.AskAsync();
         var status = life.IsDraining ? "draining"
             : !checks[Steps].IsOk || !checks[General].IsOk ? "unavailable"
             : !life.HasStarted ? "starting"
             : !checks[RabbitMq].IsOk ? "degraded" : "ready";
-        return Answer(status is "ready" or "degraded", new HealthReport(status, checks));
+        return Answer(status is "ready" or "degraded", new HealthReport(status, checks), response);
     }
 
-    private static IResult Answer(bool good, HealthReport report) => TypedResults.Json(report, statusCode: good ? 200 : 503);
+    private static IResult Answer(bool good, HealthReport report, HttpResponse response)
+    {
+        if (!good)
+        {
+            response.Headers.RetryAfter = "1";
+        }
+
+        return TypedResults.Json(report, statusCode: good ? 200 : 503);
+    }
 }
