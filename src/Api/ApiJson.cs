@@ -45,6 +45,7 @@ internal sealed partial class ApiJson : JsonSerializerContext
     public static void Apply(JsonSerializerOptions options)
     {
         options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+        options.NumberHandling = JsonNumberHandling.Strict; // and so says the description
         options.Converters.Add(new CamelCase<JobState>());
         options.Converters.Add(new CamelCase<JobPriority>());
         options.Converters.Add(new CamelCase<RunEnding>());

@@ -34,7 +34,7 @@ internal static class QueueScaleApi
         services.AddCheckedOptions<BusOptions>("Bus");
         services.Configure<HostOptions>(host => host.ShutdownTimeout = HostProgram.ShutdownBudget);
         services.ConfigureHttpJsonOptions(json => ApiJson.Apply(json.SerializerOptions));
-        services.AddOpenApi();
+        Description.Add(services);
         services.AddResponseCompression(compression =>
         {
             compression.EnableForHttps = true; // no answer mixes a secret with what a stranger may choose
@@ -113,13 +113,14 @@ internal static class QueueScaleApi
         app.UseResponseCompression();
         app.UseMiddleware<ProblemMiddleware>();
         app.Use(app.Services.GetRequiredService<Rehearsal>().PassAsync);
+        app.UseDocsPage();
         app.UseMiddleware<Auth>();
         app.UseRouting();
         app.UseRequestTimeouts();
         app.Use(Scopes.CheckAsync);
         app.MapHealth();
         app.MapMetrics();
-        app.MapOpenApi();
+        Description.Map(app);
         app.MapProblemsPage();
         app.MapJobs();
         app.MapBulk();

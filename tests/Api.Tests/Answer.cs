@@ -5,7 +5,9 @@ namespace QueueScale.Tests;
 /// <summary>What an API answered, as it came over the wire.</summary>
 public sealed record Answer(int Status, string ContentType, HttpResponseHeaders Headers, string Body)
 {
-    public JsonElement Json { get; } = Body.Length == 0 ? default : JsonElement.Parse(Body);
+    public bool IsJson => ContentType.Contains("json", StringComparison.Ordinal);
+
+    public JsonElement Json { get; } = Body.Length > 0 && ContentType.Contains("json", StringComparison.Ordinal) ? JsonElement.Parse(Body) : default;
 
     public Guid JobId => Json.GetProperty("id").GetGuid();
 

@@ -10,7 +10,7 @@ public sealed class OneApi : ICollectionFixture<RunningApi>
 }
 
 /// <summary>An API process and a client that sends whatever it is told to.</summary>
-public sealed class RunningApi(Servers servers) : IAsyncLifetime
+public class RunningApi(Servers servers) : IAsyncLifetime
 {
     /// <summary>Takes every input.</summary>
     public const string Any = "test.any";
@@ -52,6 +52,9 @@ public sealed class RunningApi(Servers servers) : IAsyncLifetime
 
     private HttpClient client = null!;
 
+    /// <summary>Settings that are not the defaults.</summary>
+    protected virtual (string Key, string? Value)[] Settings => [];
+
     public Stage Stage { get; } = new(servers);
 
     public HostProcess Process { get; private set; } = null!;
@@ -69,7 +72,7 @@ public sealed class RunningApi(Servers servers) : IAsyncLifetime
         await Stage.InitializeAsync();
         await using var database = Stage.NewDatabase();
         await new JobTypes(database).RegisterAsync(Types, CancellationToken.None);
-        Process = await Stage.StartApiAsync();
+        Process = await Stage.StartApiAsync(settings: Settings);
         client = NewClient();
     }
 
@@ -77,6 +80,7 @@ public sealed class RunningApi(Servers servers) : IAsyncLifetime
     {
         client.Dispose();
         await Stage.DisposeAsync();
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>A client with the right key, which follows nothing and waits ten seconds at most.</summary>

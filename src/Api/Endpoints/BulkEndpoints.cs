@@ -7,7 +7,9 @@ namespace QueueScale.Api;
 /// <summary>Retries and cancels in bulk: the redrive of the dead-letter list.</summary>
 internal static class BulkEndpoints
 {
-    private const int FastestRate = 100_000;
+    public const int FastestRate = 100_000;
+
+    private const string Example = "/v1/bulk/0192f0c1-8a3b-7c4d-9e5f-60718293a4b5";
 
     private static readonly string[] OfCancel = [.. JobQuery.Filters, "rate", "dryRun"];
     private static readonly string[] OfRetry = [.. OfCancel, "from"];
@@ -17,10 +19,10 @@ internal static class BulkEndpoints
         var bulk = routes.MapGroup("/v1").WithTags("Jobs"); // counting takes its time where there are many jobs
         bulk.MapPost("/jobs/retry", (HttpContext context, BulkRequests requests) => BeginAsync(BulkAction.Retry, OfRetry, context, requests))
             .WithName("RetryJobs").Needs(KeyScope.Submit).WithSummary("Runs all failed jobs that fit again, in the background; with dryRun=true only tells how many fit.")
-            .TakesQuery(OfRetry).Produces<BulkCount>().Produces<BulkRequest>(202).ProducesProblems(400, 503);
+            .TakesQuery(OfRetry).Produces<BulkCount>().Produces<BulkRequest>(202).TellsLocation(Example, 202).ProducesProblems(400, 503);
         bulk.MapPost("/jobs/cancel", (HttpContext context, BulkRequests requests) => BeginAsync(BulkAction.Cancel, OfCancel, context, requests))
             .WithName("CancelJobs").Needs(KeyScope.Submit).WithSummary("Cancels all jobs that fit, in the background; with dryRun=true only tells how many fit.")
-            .TakesQuery(OfCancel).Produces<BulkCount>().Produces<BulkRequest>(202).ProducesProblems(400, 503);
+            .TakesQuery(OfCancel).Produces<BulkCount>().Produces<BulkRequest>(202).TellsLocation(Example, 202).ProducesProblems(400, 503);
         bulk.MapGet("/bulk/{id}", FindAsync).AddEndpointFilter(StoreDeadline.ApplyAsync).WithName("GetBulkRequest").Needs(KeyScope.Read).WithSummary("Reads how far a request in bulk is.").Produces<BulkRequest>().ProducesProblems(404, 503);
     }
 

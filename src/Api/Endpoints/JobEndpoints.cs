@@ -17,16 +17,18 @@ internal static class JobEndpoints
     /// <summary>What a submission may add to its input.</summary>
     internal const int Envelope = 16 * 1024;
 
+    private const string JobExample = "/v1/jobs/0192f0c1-8a3b-7c4d-9e5f-60718293a4b5";
+
     private static readonly JsonSerializerOptions Json = ApiJson.NewOptions();
 
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/v1").WithTags("Jobs");
         jobs.MapPost("/jobs", SubmitAsync).WithName("SubmitJob").Needs(KeyScope.Submit).WithSummary("Submits a job: 202 once it is durable.")
-            .Accepts<SubmitJob>("application/json").TakesIdempotencyKey().TakesWait().Produces<Job>(202).Produces<Job>().ProducesProblems(400, 413, 415, 422, 429, 503);
+            .Accepts<SubmitJob>("application/json").TakesIdempotencyKey(200, 202).TakesWait(200, 202).Produces<Job>(202).Produces<Job>().TellsLocation(JobExample, 200, 202).ProducesProblems(400, 413, 415, 422, 429, 503);
         jobs.MapPost("/jobs/batch", SubmitBatchAsync).WithName("SubmitBatch").Needs(KeyScope.Submit).WithSummary("Submits up to 10,000 jobs: all or none.")
-            .Accepts<SubmitJob[]>("application/json", JsonBody.LinesType, JsonBody.OtherLinesType).TakesIdempotencyKey().Produces<BatchAccepted>(202).ProducesProblems(400, 413, 415, 422, 429, 503);
-        jobs.MapGet("/jobs/{id}", ReadAsync).WithName("GetJob").Needs(KeyScope.Read).WithSummary("Reads a job.").TakesQuery("fields").TakesWait().Produces<Job>().Produces(304).ProducesProblems(400, 404, 503);
+            .Accepts<SubmitJob[]>("application/json", JsonBody.LinesType, JsonBody.OtherLinesType).TakesIdempotencyKey(202).Produces<BatchAccepted>(202).ProducesProblems(400, 413, 415, 422, 429, 503);
+        jobs.MapGet("/jobs/{id}", ReadAsync).WithName("GetJob").Needs(KeyScope.Read).WithSummary("Reads a job.").TakesQuery("fields").TakesWait(200, 304).TakesVersion().Produces<Job>().Produces(304).ProducesProblems(400, 404, 503);
         jobs.MapGet("/jobs/{id}/events", EventsAsync).WithName("WatchJob").Needs(KeyScope.Read).WithSummary("Tells what happens to a job, as server-sent events, until it is final.")
             .Produces<string>(200, "text/event-stream").ProducesProblems(404, 503);
         var reading = routes.MapGroup("/v1").WithTags("Jobs").AddEndpointFilter(StoreDeadline.ApplyAsync);

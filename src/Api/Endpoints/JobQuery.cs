@@ -8,8 +8,8 @@ namespace QueueScale.Api;
 /// <summary>Reads a query strictly: what is unknown, given twice, empty or not as it must be is noted under its name.</summary>
 internal sealed class JobQuery
 {
-    private const int MaxPage = 200;
-    private const int DefaultPage = 50;
+    public const int MaxPage = 200;
+    public const int DefaultPage = 50;
 
     private static readonly Dictionary<string, JobState> States =
         Enum.GetValues<JobState>().ToDictionary(state => JsonNamingPolicy.CamelCase.ConvertName(state.ToString()), StringComparer.OrdinalIgnoreCase);

@@ -13,7 +13,7 @@ internal static class ScheduleEndpoints
         schedules.MapGet("", ListAsync).WithName("ListSchedules").Needs(KeyScope.Read).WithSummary("Lists the schedules, by name.").TakesQuery("limit", "after").Produces<Page<Schedule>>().ProducesProblems(400, 503);
         schedules.MapGet("/{name}", FindAsync).WithName("GetSchedule").Needs(KeyScope.Read).WithSummary("Reads a schedule.").Produces<Schedule>().ProducesProblems(404, 503);
         routes.MapPut("/v1/schedules/{name}", PutAsync).WithTags("Schedules").WithName("PutSchedule").Needs(KeyScope.Submit).WithSummary("Makes a schedule, or replaces the one of that name.")
-            .Accepts<PutSchedule>("application/json").Produces<Schedule>().Produces<Schedule>(201).ProducesProblems(400, 413, 415, 422, 503);
+            .Accepts<PutSchedule>("application/json").Produces<Schedule>().Produces<Schedule>(201).TellsLocation("/v1/schedules/nightly", 201).ProducesProblems(400, 413, 415, 422, 503);
         schedules.MapDelete("/{name}", DeleteAsync).WithName("DeleteSchedule").Needs(KeyScope.Submit).WithSummary("Deletes a schedule; its jobs stay.").Produces(204).ProducesProblems(404, 503);
     }
 

@@ -9,7 +9,7 @@ public sealed record PutSchedule
     /// <summary>Where its hours and days are those of the clocks: an IANA name such as <c>Europe/Berlin</c>. Absent means <c>UTC</c>.</summary>
     public string? TimeZone { get; init; }
 
-    /// <summary>What each tick submits, without <see cref="SubmitJob.RunAt"/> and <see cref="SubmitJob.Delay"/>.</summary>
+    /// <summary>What each tick submits, without <c>runAt</c> and <c>delay</c>.</summary>
     public required SubmitJob Job { get; init; }
 
     /// <summary>Whether it stands still. Absent means that it ticks.</summary>

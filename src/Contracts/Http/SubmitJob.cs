@@ -17,7 +17,7 @@ public sealed record SubmitJob
     /// <summary>Normal or high; normal where absent.</summary>
     public JobPriority? Priority { get; init; }
 
-    /// <summary>Not before this time (RFC 3339). Excludes <see cref="Delay"/>.</summary>
+    /// <summary>Not before this time (RFC 3339). Excludes <c>delay</c>.</summary>
     public DateTimeOffset? RunAt { get; init; }
 
     /// <summary>Not before this long from now: an ISO 8601 duration such as <c>PT90S</c>.</summary>
