@@ -7,6 +7,7 @@ namespace QueueScale.Api;
 internal static class KeyEndpoints
 {
     private const int LongestBody = 16 * 1024;
+    private const string Example = "/v1/keys/k3y0f1tself0";
 
     private static readonly TimeSpan DefaultOverlap = TimeSpan.FromDays(1);
     private static readonly TimeSpan LongestOverlap = TimeSpan.FromDays(30);
@@ -15,11 +16,11 @@ internal static class KeyEndpoints
     {
         var keys = routes.MapGroup("/v1/keys").WithTags("Keys").AddEndpointFilter(StoreDeadline.ApplyAsync).AddEndpointFilter(KeepNowhereAsync);
         keys.MapPost("", CreateAsync).WithName("CreateKey").WithSummary("Makes a key, and shows it this once.").Needs(KeyScope.Admin)
-            .Accepts<NewApiKey>("application/json").Produces<ApiKey>(201).ProducesProblems(400, 413, 415, 422, 503);
+            .Accepts<NewApiKey>("application/json").Produces<ApiKey>(201).TellsLocation(Example, 201).ProducesProblems(400, 413, 415, 422, 503);
         keys.MapGet("", ListAsync).WithName("ListKeys").WithSummary("Lists keys, without their secrets.").Needs(KeyScope.Admin).TakesQuery("limit", "after").Produces<Page<ApiKey>>().ProducesProblems(400, 503);
         keys.MapGet("/{id}", ReadAsync).WithName("GetKey").WithSummary("Reads a key, without its secret.").Needs(KeyScope.Admin).Produces<ApiKey>().ProducesProblems(404, 503);
         keys.MapPost("/{id}/rotate", RotateAsync).WithName("RotateKey").WithSummary("Makes a key that is like this one, which ends after the overlap.").Needs(KeyScope.Admin)
-            .TakesQuery("overlap").Produces<ApiKey>(201).ProducesProblems(400, 404, 409, 503);
+            .TakesQuery("overlap").Produces<ApiKey>(201).TellsLocation(Example, 201).ProducesProblems(400, 404, 409, 503);
         keys.MapDelete("/{id}", RevokeAsync).WithName("RevokeKey").WithSummary("Ends a key: at once where this is asked, within two seconds elsewhere.").Needs(KeyScope.Admin).Produces(204).ProducesProblems(404, 503);
     }
 

@@ -9,13 +9,20 @@ internal static class Produces
 {
     public static RouteHandlerBuilder ProducesProblems(this RouteHandlerBuilder route, params int[] statuses)
     {
-        foreach (var status in statuses.Append(401))
+        foreach (var status in statuses.Concat([401, 429]))
         {
             route.Produces<Problem>(status, "application/problem+json");
         }
 
         return route;
     }
+
+    /// <summary>Says which scope the caller's key must have.</summary>
+    public static RouteHandlerBuilder TellsScope(this RouteHandlerBuilder route, string scope) => route.AddOpenApiOperationTransformer((operation, context, _) =>
+    {
+        operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(DescribedApi.Key, context.Document)] = [scope] }];
+        return Task.CompletedTask;
+    });
 
     /// <summary>Says that answers carry a header.</summary>
     public static RouteHandlerBuilder Tells(this RouteHandlerBuilder route, string header, string description, JsonNode example, bool always, params int[] statuses) =>

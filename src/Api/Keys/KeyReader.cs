@@ -7,7 +7,7 @@ namespace QueueScale.Api;
 /// <summary>Reads what a key shall be and checks all of it at once; what is wrong is noted under its JSON pointer.</summary>
 internal static class KeyReader
 {
-    private const int LongestName = 100;
+    public const int LongestName = 100;
 
     private static readonly string[] Members = ["name", "scopes", "tenant", "expiresAt"];
 

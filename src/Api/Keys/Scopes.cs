@@ -10,7 +10,7 @@ internal sealed record NeededScope(KeyScope Scope);
 internal static class Scopes
 {
     /// <summary>Says which scope a call needs. Every call under /v1 says it.</summary>
-    public static RouteHandlerBuilder Needs(this RouteHandlerBuilder route, KeyScope scope) => route.WithMetadata(new NeededScope(scope)).ProducesProblems(403);
+    public static RouteHandlerBuilder Needs(this RouteHandlerBuilder route, KeyScope scope) => route.WithMetadata(new NeededScope(scope)).TellsScope(Name(scope)).ProducesProblems(403);
 
     public static Task CheckAsync(HttpContext context, RequestDelegate next)
     {

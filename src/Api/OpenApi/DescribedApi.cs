@@ -7,13 +7,14 @@ namespace QueueScale.Api;
 /// <summary>What is true of all calls: who may make them, what every answer carries, and what bodies and answers look like.</summary>
 internal static class DescribedApi
 {
-    private const string Key = "key";
+    public const string Key = "key";
+
     private const string RequestId = "X-Request-Id";
 
     private const string Words = """
         QueueScale takes jobs over HTTP and lets workers run them.
 
-        **Keys.** Every call needs `Authorization: Bearer qs_…`. Behind the key's name stands the scope that the call needs.
+        **Keys.** Every call needs `Authorization: Bearer qs_…` with a key that has the scope of the call: `submit`, `read`, `operate` or `admin`. None includes another. What another tenant has is not found.
 
         **Refusals** are `application/problem+json` (RFC 9457). `type` leads to [/docs/problems](/docs/problems), `detail` says what to do, `errors` names what is wrong by JSON pointer.
         Beside those that a call lists, any call may answer 404 (no such address), 405 (with `Allow`), 408, 414 and 431 (the web server's limits) and 500 (a fault; `traceId` finds it in the log).
@@ -31,10 +32,13 @@ internal static class DescribedApi
         document.Components ??= new OpenApiComponents();
         document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
         {
-            [Key] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "qs_…", Description = "A key of your tenant." },
+            [Key] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "qs_…", Description = "A key of your tenant, with the scope that stands at the call: submit, read, operate or admin." },
         };
         document.Components.Headers = new Dictionary<string, IOpenApiHeader>
         {
+            ["RateLimit-Limit"] = Count("Requests that the key may make in a minute, where Api:RequestsPerMinute bounds them."),
+            ["RateLimit-Remaining"] = Count("How many of them are left."),
+            ["RateLimit-Reset"] = Count("Seconds until there are as many again."),
             [RequestId] = new OpenApiHeader { Required = true, Schema = new OpenApiSchema { Type = JsonSchemaType.String, Pattern = "^[0-9a-f]{32}$" }, Description = "Finds the request in logs and traces.", Example = "4bf92f3577b34da6a3ce929d0e0e4736" },
         };
 
@@ -72,12 +76,13 @@ internal static class DescribedApi
         return Task.CompletedTask;
     }
 
+    private static OpenApiHeader Count(string description) => new() { Description = description, Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "0" }, Example = 42 };
+
     private static void Complete(OpenApiOperation operation, OpenApiDocument document)
     {
-        operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Key, document)] = [] }];
         foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>().Where(parameter => parameter.In == ParameterLocation.Path) ?? [])
         {
-            Parameters.Describe(parameter);
+            Parameters.Describe(parameter, operation.Tags?.FirstOrDefault()?.Name);
         }
 
         foreach (var (type, content) in operation.RequestBody?.Content ?? new Dictionary<string, OpenApiMediaType>())
@@ -101,7 +106,11 @@ internal static class DescribedApi
     private static IOpenApiResponse Complete(OpenApiResponse answer, int status, string call, OpenApiDocument document)
     {
         answer.Headers ??= new Dictionary<string, IOpenApiHeader>();
-        answer.Headers[RequestId] = new OpenApiHeaderReference(RequestId, document);
+        foreach (var header in document.Components!.Headers!.Keys.Where(header => status != StatusCodes.Status401Unauthorized || header == RequestId))
+        {
+            answer.Headers[header] = new OpenApiHeaderReference(header, document);
+        }
+
         if (status == StatusCodes.Status401Unauthorized)
         {
             answer.Headers["WWW-Authenticate"] = new OpenApiHeader { Required = true, Description = "Bearer", Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = "Bearer" };
@@ -127,7 +136,7 @@ internal static class DescribedApi
             return answer;
         }
 
-        document.Components!.Responses ??= new SortedDictionary<string, IOpenApiResponse>(StringComparer.Ordinal);
+        document.Components.Responses ??= new SortedDictionary<string, IOpenApiResponse>(StringComparer.Ordinal);
         document.Components.Responses[shared] = answer;
         return new OpenApiResponseReference(shared, document);
     }

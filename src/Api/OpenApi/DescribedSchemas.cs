@@ -7,9 +7,14 @@ namespace QueueScale.Api;
 /// <summary>What the API demands of bodies and promises of answers, where their .NET types do not say it.</summary>
 internal static class DescribedSchemas
 {
+    private const string NoControl = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
+
     /// <summary>Durations have no format: that of RFC 3339 knows no parts of seconds.</summary>
     private static readonly Dictionary<(Type, string), Action<OpenApiSchema>> Rules = new()
     {
+        [(typeof(NewApiKey), "name")] = name => (name.MinLength, name.MaxLength, name.Pattern) = (1, KeyReader.LongestName, NoControl),
+        [(typeof(NewApiKey), "tenant")] = tenant => tenant.Pattern = Parameters.NamePattern,
+        [(typeof(NewApiKey), "scopes")] = scopes => (scopes.MinItems, scopes.UniqueItems) = (1, true),
         [(typeof(SubmitJob), "queue")] = queue => queue.Pattern = Parameters.NamePattern,
         [(typeof(SubmitJob), "maxAttempts")] = number => (number.Minimum, number.Maximum) = ("1", $"{SubmissionReader.MostAttempts}"),
         [(typeof(SubmitJob), "delay")] = delay => delay.Pattern = Iso8601.Pattern,
@@ -17,7 +22,7 @@ internal static class DescribedSchemas
         [(typeof(SubmitJob), "tags")] = tags =>
         {
             tags.MaxItems = SubmissionReader.MaxTags;
-            tags.Items = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = SubmissionReader.MaxTagLength, Pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" };
+            tags.Items = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = SubmissionReader.MaxTagLength, Pattern = NoControl };
         },
     };
 

@@ -61,6 +61,16 @@ internal static class Examples
         Links = new ScheduleLinks("/v1/schedules/nightly", $"/v1/jobs/{Id}"),
     };
 
+    private static readonly ApiKey Reader = new()
+    {
+        Id = "k3y0f1tself0",
+        Name = "the dashboard",
+        Tenant = "shop",
+        Scopes = [KeyScope.Read],
+        CreatedAt = At,
+        Links = new ApiKeyLinks("/v1/keys/k3y0f1tself0"),
+    };
+
     private static readonly Dictionary<string, object> Bodies = new()
     {
         [nameof(SubmitJob)] = Submission,
@@ -84,6 +94,9 @@ internal static class Examples
         [nameof(QueueScaleInfo)] = new QueueScaleInfo { Queue = "bulk", Ready = 120, Running = 64, Backlog = 184, Slots = 64, Workers = 2, OldestSeconds = 12.5, DrainSeconds = 40, DesiredWorkers = 3 },
         [nameof(PutSchedule)] = new PutSchedule { Cron = Nightly.Cron, TimeZone = Nightly.TimeZone, Job = Submission },
         [nameof(Schedule)] = Nightly,
+        [nameof(NewApiKey)] = new NewApiKey { Name = Reader.Name, Scopes = Reader.Scopes },
+        [nameof(ApiKey)] = Reader,
+        ["PageOfApiKey"] = new Page<ApiKey>([Reader]),
         ["PageOfSchedule"] = new Page<Schedule>([Nightly]),
     };
 
@@ -97,6 +110,7 @@ internal static class Examples
 
     private static JsonNode? Of(IOpenApiSchema? schema, int status) => schema switch
     {
+        OpenApiSchemaReference { Reference.Id: nameof(ApiKey) } when status == StatusCodes.Status201Created => Node(Reader with { Key = "qs_k3y0f1tself0_…" }),
         OpenApiSchemaReference { Reference.Id: nameof(Job) } when status == StatusCodes.Status202Accepted => Node(Queued),
         OpenApiSchemaReference { Reference.Id: { } id } when Bodies.TryGetValue(id, out var body) => Node(body),
         OpenApiSchema { Items: { } items } => new JsonArray(Of(items, status)),

@@ -27,14 +27,16 @@ internal static class Parameters
         ["dryRun"] = ("true: nothing is done, and the answer tells how many jobs fit.", new OpenApiSchema { Type = JsonSchemaType.Boolean }, true),
         ["id"] = ("The id, as the answer that made it told.", Text(format: "uuid"), "0192f0c1-8a3b-7c4d-9e5f-60718293a4b5"),
         ["name"] = ("The name.", Text(NamePattern), "nightly"),
+        ["overlap"] = ("How long the old one is still taken; a day where it is not given.", Text(Iso8601.Pattern), "PT1H"),
+        ["Keys.id"] = ("The public part of the key, which stands in it behind qs_.", Text(NamePattern), "k3y0f1tself0"),
     };
 
     public static OpenApiParameter InQuery(string name) => Describe(new OpenApiParameter { Name = name, In = ParameterLocation.Query, Schema = Text() });
 
     /// <summary>Says of a parameter what is known by its name.</summary>
-    public static OpenApiParameter Describe(OpenApiParameter parameter)
+    public static OpenApiParameter Describe(OpenApiParameter parameter, string? tag = null)
     {
-        if (Known.TryGetValue(parameter.Name!, out var known))
+        if (Known.TryGetValue($"{tag}.{parameter.Name}", out var known) || Known.TryGetValue(parameter.Name!, out known))
         {
             parameter.Description ??= known.Description;
             parameter.Schema = known.Schema;

@@ -9,30 +9,35 @@ internal static class ProblemExamples
 {
     private static readonly JsonSerializerOptions Json = ApiJson.NewOptions();
 
-    /// <summary>Calls that are not named refuse in the ways without names.</summary>
+    /// <summary>What names no calls, any call may answer.</summary>
     private static readonly (int Status, string Kind, string Title, string Detail, string? At, string[]? Calls)[] All =
     [
         (400, "unreadable", "The request cannot be read.", "The query holds what this call does not take.", "nonsense", null),
         (401, "unauthorized", "A key is needed.", "Send the header 'Authorization: Bearer qs_…' with a key that is valid here.", null, null),
+        (403, "forbidden", "The key does not allow this.", "It needs the scope submit; this key has read. Use another key, or have one made with this scope.", null, null),
         (404, "not-found", "There is no such thing here.", "There is no job '0192f0c1-8a3b-7c4d-9e5f-60718293a4b5'.", null, null),
         (409, "job-is-final", "The job is final.", "It is succeeded and can no longer be cancelled.", null, ["CancelJob"]),
         (409, "job-has-not-failed", "The job has not failed.", "It is running; only a failed or cancelled job is run again.", null, ["RetryJob"]),
+        (409, "key-has-ended", "The key has ended.", "Key 'k3y0f1tself0' was revoked or is over. Make a new one with POST /v1/keys.", null, ["RotateKey"]),
         (413, "too-large", "The request is too large.", "The body has more than 278528 bytes.", "", null),
         (415, "unsupported-media-type", "The content type is not supported.", "Send application/json.", null, null),
         (422, "invalid-job", "The job is not valid.", "Nothing was stored. See errors for each member, of which at most 100 are named.", "/type", ["SubmitJob", "SubmitBatch"]),
         (422, "idempotency-key-reused", "The idempotency key was used for something else.", "Nothing was stored. Another submission of yours carried the same Idempotency-Key; send this one with a new key, or the earlier one byte for byte.", null, ["SubmitJob", "SubmitBatch"]),
         (422, "invalid-schedule", "The schedule is not valid.", "Nothing was changed. See errors for each member, of which at most 100 are named.", "/cron", ["PutSchedule"]),
+        (422, "invalid-key", "The key is not valid.", "Nothing was made. See errors for each member, of which at most 100 are named.", "/scopes/0", ["CreateKey"]),
+        (429, "rate-limited", "The key has made too many requests.", "A key may make 600 requests a minute to each API (Api:RequestsPerMinute); the next minute begins in 12 s. Nothing was done. Submit in batches, and watch jobs instead of asking for them again and again.", null, null),
         (429, "backlog-full", "The queue is full.", "Queue bulk holds 10000 jobs of 10000 that it may (Api:MaxBacklog); 1 more do not fit. Nothing was stored. Try again later, or let more workers serve it.", null, ["SubmitJob", "SubmitBatch"]),
         (503, "unavailable", "The store does not answer.", "Try again later.", null, null),
+        (503, "overloaded", "Too much waits to be written.", "Nothing was stored. Try again later.", null, ["SubmitJob", "SubmitBatch"]),
+        (503, "overloaded", "Too many callers watch jobs here.", "Read the job now and then instead, or try again later.", null, ["WatchJob"]),
+        (503, "timed-out", "The request took too long.", "It was given up after 10 s (Api:RequestTimeout). Whether a write was done is unknown; a large body may have come too slowly.", null, null),
     ];
 
     /// <summary>Names the kinds of refusal behind a status, and shows each.</summary>
-    /// <returns>The kind where it is the same for all calls.</returns>
+    /// <returns>A name for the answer where it is the same for all calls.</returns>
     public static string? AddTo(OpenApiResponse response, string call, int status)
     {
-        var kinds = All.Where(kind => kind.Status == status && kind.Calls?.Contains(call) == true).ToArray();
-        var shared = All.Where(kind => kind.Status == status && kind.Calls is null).ToArray();
-        kinds = kinds.Length > 0 ? kinds : shared;
+        var kinds = All.Where(kind => kind.Status == status && kind.Calls?.Contains(call) != false).ToArray();
         response.Description = string.Join(" ", kinds.Select(kind => $"`{kind.Kind}`: {kind.Title}"));
         response.Content!["application/problem+json"].Examples = kinds.ToDictionary(kind => kind.Kind, kind => (IOpenApiExample)new OpenApiExample
         {
@@ -49,6 +54,6 @@ internal static class ProblemExamples
                 },
                 Json),
         });
-        return kinds is [{ Calls: null, Kind: var kind }] ? kind : null;
+        return kinds.Length > 0 && kinds.All(kind => kind.Calls is null) ? kinds[0].Kind : null;
     }
 }

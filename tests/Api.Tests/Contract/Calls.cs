@@ -5,8 +5,13 @@ namespace QueueScale.Tests;
 
 /// <summary>Makes the calls of the description so that they succeed, and so that each of their other answers comes about.</summary>
 /// <remarks>Most of it follows from the description. What does not stands in the tables: a new call or answer that nothing here brings about fails the tests that run over all of them.</remarks>
-public sealed class Calls(RunningApi api)
+/// <param name="api">The API.</param>
+/// <param name="key">Whose jobs, schedules and keys they are about; by default the first tenant's.</param>
+public sealed class Calls(RunningApi api, string? key = null)
 {
+    /// <summary>The queue of the jobs that are made here.</summary>
+    private readonly string queue = Servers.NewName();
+
     private const string Submission = $$"""{"type": "{{RunningApi.Any}}"}""";
     private const string PutSchedule = $$"""{"cron": "0 3 1 1 *", "job": {{Submission}} }""";
 
@@ -16,11 +21,15 @@ public sealed class Calls(RunningApi api)
         ["SubmitJob"] = Submission,
         ["SubmitBatch"] = $"[{Submission}]",
         ["PutSchedule"] = PutSchedule,
+        ["CreateKey"] = """{"name": "made by a test", "scopes": ["admin"]}""",
     };
 
     /// <summary>What a call needs to be there where the names of what varies in its address do not say it.</summary>
     private Dictionary<string, Func<Task<string>>> Subjects => new()
     {
+        ["GetKey"] = KeyAsync,
+        ["RotateKey"] = KeyAsync,
+        ["RevokeKey"] = KeyAsync,
         ["WatchJob"] = CancelledAsync, // its events end at once
         ["RetryJob"] = CancelledAsync,
         ["GetBulkRequest"] = BulkAsync,
@@ -28,10 +37,10 @@ public sealed class Calls(RunningApi api)
     };
 
     /// <summary>Queries without which a call would be refused, or would touch what is not its own.</summary>
-    private static readonly Dictionary<string, string> Queries = new()
+    private Dictionary<string, string> Queries => new()
     {
-        ["RetryJobs"] = "?queue=of-nobody",
-        ["CancelJobs"] = "?queue=of-nobody",
+        ["RetryJobs"] = $"?queue={queue}",
+        ["CancelJobs"] = $"?queue={queue}",
     };
 
     /// <summary>Answers that do not follow from the description.</summary>
@@ -43,13 +52,17 @@ public sealed class Calls(RunningApi api)
         [("GetJob", 304)] = async () => With(await GoodAsync(Contract.Kept.Find("GetJob")), ("If-None-Match", "*")),
         [("CancelJob", 409)] = async () => Make(Contract.Kept.Find("CancelJob"), await CancelledAsync()),
         [("RetryJob", 409)] = async () => Make(Contract.Kept.Find("RetryJob"), await JobAsync()),
+        [("RotateKey", 409)] = async () => Make(Contract.Kept.Find("RotateKey"), await RevokedAsync()),
         [("RetryJobs", 200)] = () => Task.FromResult(Make(Contract.Kept.Find("RetryJobs"), query: "?dryRun=true")),
-        [("CancelJobs", 200)] = () => Task.FromResult(Make(Contract.Kept.Find("CancelJobs"), query: "?dryRun=true&queue=of-nobody")),
+        [("CancelJobs", 200)] = () => Task.FromResult(Make(Contract.Kept.Find("CancelJobs"), query: $"?dryRun=true&queue={queue}")),
         [("PutSchedule", 200)] = async () => Make(Contract.Kept.Find("PutSchedule"), await ScheduleAsync(), body: PutSchedule),
     };
 
     /// <summary>A request that succeeds.</summary>
-    public async Task<HttpRequestMessage> GoodAsync(Call call) => Make(call, await SubjectAsync(call), Queries.GetValueOrDefault(call.Id, ""), Bodies.GetValueOrDefault(call.Id));
+    public async Task<HttpRequestMessage> GoodAsync(Call call) => About(call, await SubjectAsync(call));
+
+    /// <summary>The same about what is there already.</summary>
+    public HttpRequestMessage About(Call call, string? subject) => Make(call, subject, Queries.GetValueOrDefault(call.Id, ""), Bodies.GetValueOrDefault(call.Id));
 
     /// <summary>A request that is answered with this status.</summary>
     public async Task<HttpRequestMessage> ForAsync(Call call, int status)
@@ -71,8 +84,9 @@ public sealed class Calls(RunningApi api)
             case 400:
                 return With(good, body: "{");
             case 401:
-                good.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "qs_nobody-has-this-key-0123456789");
-                return good;
+                return As("qs_nobody-has-this-key-0123456789", good);
+            case 403:
+                return As(await KeyOfAsync([.. Enum.GetNames<KeyScope>().Select(scope => scope.ToLowerInvariant()).Except([call.Scope])]), good);
             case 404:
                 return Make(call, call.InPath.Single() == "id" ? $"{Guid.CreateVersion7()}" : "not a name", body: Bodies.GetValueOrDefault(call.Id));
             case 413:
@@ -127,7 +141,30 @@ public sealed class Calls(RunningApi api)
         return request;
     }
 
-    private async Task<string?> SubjectAsync(Call call) => Subjects.TryGetValue(call.Id, out var make) ? await make() : call.InPath.SingleOrDefault() switch
+    /// <summary>Sends a request for whoever these calls are about.</summary>
+    public Task<Answer> SendAsync(HttpRequestMessage request) => api.SendAsync(key is null || request.Headers.Authorization is not null ? request : As(key, request));
+
+    /// <summary>A request with this key.</summary>
+    public static HttpRequestMessage As(string key, HttpRequestMessage request)
+    {
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        return request;
+    }
+
+    /// <summary>A key with these scopes.</summary>
+    public async Task<string> KeyOfAsync(string[] scopes, string? tenant = null)
+    {
+        var body = JsonSerializer.Serialize(new { name = "made by a test", scopes, tenant });
+        var made = await SendAsync(Make(Contract.Kept.Find("CreateKey"), body: body));
+        Assert.True(made.Status == 201, made.Body);
+        return made.Text("key")!;
+    }
+
+    /// <summary>What stands in a key for all to see.</summary>
+    public static string IdOf(string key) => key.Split('_')[1];
+
+    /// <summary>What the call is about, made anew; null where it is about nothing in particular.</summary>
+    public async Task<string?> SubjectAsync(Call call) => Subjects.TryGetValue(call.Id, out var make) ? await make() : call.InPath.SingleOrDefault() switch
     {
         null => null,
         "id" => await JobAsync(),
@@ -136,31 +173,45 @@ public sealed class Calls(RunningApi api)
         var other => throw new InvalidOperationException($"Nothing is known to stand for {{{other}}} in {call}: add a line to {nameof(Calls)}."),
     };
 
-    private async Task<string> JobAsync() => $"{await api.AcceptedAsync()}";
+    private async Task<string> JobAsync()
+    {
+        var made = await SendAsync(Make(Contract.Kept.Find("SubmitJob"), body: Add(Submission, "queue", $"\"{queue}\"")));
+        Assert.True(made.Status == 202, made.Body);
+        return $"{made.JobId}";
+    }
+
+    private async Task<string> KeyAsync() => IdOf(await KeyOfAsync(["admin"])); // nobody grants what they lack
+
+    private async Task<string> RevokedAsync()
+    {
+        var id = await KeyAsync();
+        Assert.Equal(204, (await SendAsync(Make(Contract.Kept.Find("RevokeKey"), id))).Status);
+        return id;
+    }
 
     private async Task<string> CancelledAsync()
     {
         var id = await JobAsync();
-        Assert.Equal(200, (await api.PostAsync($"v1/jobs/{id}/cancel", [])).Status);
+        Assert.Equal(200, (await SendAsync(Make(Contract.Kept.Find("CancelJob"), id))).Status);
         return id;
     }
 
-    private async Task<string> BulkAsync() => (await api.PostAsync("v1/jobs/retry?queue=of-nobody", [])).Text("id")!;
+    private async Task<string> BulkAsync() => (await SendAsync(Make(Contract.Kept.Find("RetryJobs"), query: $"?queue={queue}"))).Text("id")!;
 
     private async Task<string> ScheduleAsync()
     {
         var name = Servers.NewName();
-        Assert.Equal(201, (await api.PutScheduleAsync(name, PutSchedule)).Status);
+        Assert.Equal(201, (await SendAsync(Make(Contract.Kept.Find("PutSchedule"), name, body: PutSchedule))).Status);
         return name;
     }
 
     /// <summary>A repeat of a submission whose job is final meanwhile.</summary>
     private async Task<HttpRequestMessage> FinalAtOnceAsync()
     {
-        var key = ("Idempotency-Key", Servers.NewName());
-        var first = await api.SendAsync(With(await GoodAsync(Contract.Kept.Find("SubmitJob")), key));
-        Assert.Equal(200, (await api.PostAsync($"v1/jobs/{first.JobId}/cancel", [])).Status);
-        return With(With(await GoodAsync(Contract.Kept.Find("SubmitJob")), key), ("Prefer", "wait=10"));
+        var once = ("Idempotency-Key", Servers.NewName());
+        var first = await SendAsync(With(await GoodAsync(Contract.Kept.Find("SubmitJob")), once));
+        Assert.Equal(200, (await SendAsync(Make(Contract.Kept.Find("CancelJob"), $"{first.JobId}"))).Status);
+        return With(With(await GoodAsync(Contract.Kept.Find("SubmitJob")), once), ("Prefer", "wait=10"));
     }
 
     private async Task<HttpRequestMessage> ToFullQueueAsync(string call, Func<string, string> body)

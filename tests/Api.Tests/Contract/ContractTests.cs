@@ -5,8 +5,10 @@ namespace QueueScale.Tests;
 public sealed class ContractTests(ContractApi api)
 {
     private const int Outage = 503;
+    private const int TooMany = 429;
 
-    public static TheoryData<string, int> Answers => [.. Contract.Kept.Calls.SelectMany(call => call.Answers.Keys.Where(status => status != Outage).Select(status => (call.Id, status)))];
+    /// <summary>The others have a test of their own, for all calls at once.</summary>
+    public static TheoryData<string, int> Answers => [.. Contract.Kept.Calls.SelectMany(call => call.Answers.Keys.Where(status => status is not (Outage or TooMany)).Select(status => (call.Id, status))), ("SubmitJob", TooMany), ("SubmitBatch", TooMany)];
 
     [Theory]
     [MemberData(nameof(Answers))]
@@ -40,6 +42,24 @@ public sealed class ContractTests(ContractApi api)
             await api.Stage.Servers.All.Postgres.StartAsync();
             api.Stage.Sql.Clear();
             await Waiting.UntilAsync(async () => (await api.GetAsync("health/ready")).Status == 200);
+        }
+    }
+
+    [Fact]
+    public async Task A_key_that_has_asked_too_often_is_refused_by_every_call_as_described()
+    {
+        var narrow = await api.Stage.StartApiAsync("narrow", settings: ("Api__RequestsPerMinute", "1"));
+        using var client = new HttpClient { BaseAddress = narrow.Url, DefaultRequestHeaders = { Authorization = new("Bearer", Stage.Key) } };
+        foreach (var call in Contract.Kept.Calls)
+        {
+            Answer answer;
+            do
+            {
+                using var request = await new Calls(api).GoodAsync(call);
+                answer = await Answer.OfAsync(await client.SendAsync(request)); // the first of a minute is answered
+                MustFit(call, answer);
+            }
+            while (answer.Status != TooMany);
         }
     }
 

@@ -40,7 +40,8 @@ public sealed class DescriptionTests(ContractApi api)
         {
             Demand(call.Summary.Length > 0, $"{call} has no summary");
             Demand(call.Answers.Keys.Any(status => status < 300), $"{call} does not say how it succeeds");
-            Demand(call.Answers.ContainsKey(401) && call.Answers.ContainsKey(503), $"{call} does not say that it may answer 401 and 503");
+            Demand(new[] { 401, 403, 429, 503 }.All(call.Answers.ContainsKey), $"{call} does not say that it may answer 401, 403, 429 and 503");
+            Demand(Enum.TryParse<KeyScope>(call.Scope, ignoreCase: true, out _), $"{call} does not say which scope it needs");
             Demand(call.Path.Split('/').Where(part => part.StartsWith('{')).SequenceEqual(call.InPath.Select(name => $"{{{name}}}")), $"{call} does not name what varies in its address");
             foreach (var parameter in call.Parameters)
             {
