@@ -19,6 +19,7 @@ internal static class DescribedSchemas
         [(typeof(SubmitJob), "maxAttempts")] = number => (number.Minimum, number.Maximum) = ("1", $"{SubmissionReader.MostAttempts}"),
         [(typeof(SubmitJob), "delay")] = delay => delay.Pattern = Iso8601.Pattern,
         [(typeof(SubmitJob), "timeout")] = timeout => timeout.Pattern = Iso8601.Pattern,
+        [(typeof(SubmitJob), "uniqueKey")] = key => (key.MinLength, key.MaxLength, key.Pattern) = (1, SubmissionReader.MaxKeyLength, NoControl),
         [(typeof(SubmitJob), "tags")] = tags =>
         {
             tags.MaxItems = SubmissionReader.MaxTags;

@@ -61,6 +61,8 @@ internal static class Examples
         Links = new ScheduleLinks("/v1/schedules/nightly", $"/v1/jobs/{Id}"),
     };
 
+    private static readonly QueueInfo Bulk = new() { Name = "bulk", Ready = 120, Running = 64, Waiting = 3, OldestSeconds = 12.5, DrainSeconds = 40, Rates = new QueueRates(10.5, 12.1), Workers = 2 };
+
     private static readonly ApiKey Reader = new()
     {
         Id = "k3y0f1tself0",
@@ -89,8 +91,8 @@ internal static class Examples
             [new JobTypeInfo { Name = "csv.import", Queue = "bulk", MaxAttempts = 5, Timeout = "PT1H", InputSchema = JsonElement.Parse("""{"type": "object"}"""), RegisteredAt = At }]),
         ["PageOfWorkerInfo"] = new Page<WorkerInfo>(
             [new WorkerInfo { Name = "worker-1", Host = "node-7", Pid = 1, Version = "0.1.0", Queues = ["bulk", "default"], Slots = 32, Busy = 12, Draining = false, StartedAt = At }]),
-        ["PageOfQueueInfo"] = new Page<QueueInfo>(
-            [new QueueInfo { Name = "bulk", Ready = 120, Running = 64, Waiting = 3, OldestSeconds = 12.5, DrainSeconds = 40, Rates = new QueueRates(10.5, 12.1), Workers = 2 }]),
+        [nameof(QueueInfo)] = Bulk,
+        ["PageOfQueueInfo"] = new Page<QueueInfo>([Bulk]),
         [nameof(QueueScaleInfo)] = new QueueScaleInfo { Queue = "bulk", Ready = 120, Running = 64, Backlog = 184, Slots = 64, Workers = 2, OldestSeconds = 12.5, DrainSeconds = 40, DesiredWorkers = 3 },
         [nameof(PutSchedule)] = new PutSchedule { Cron = Nightly.Cron, TimeZone = Nightly.TimeZone, Job = Submission },
         [nameof(Schedule)] = Nightly,

@@ -27,6 +27,7 @@ internal static class Parameters
         ["dryRun"] = ("true: nothing is done, and the answer tells how many jobs fit.", new OpenApiSchema { Type = JsonSchemaType.Boolean }, true),
         ["id"] = ("The id, as the answer that made it told.", Text(format: "uuid"), "0192f0c1-8a3b-7c4d-9e5f-60718293a4b5"),
         ["name"] = ("The name.", Text(NamePattern), "nightly"),
+        ["Fleet.name"] = ("The name of a worker; several may have it.", Text(), "worker-1"),
         ["overlap"] = ("How long the old one is still taken; a day where it is not given.", Text(Iso8601.Pattern), "PT1H"),
         ["Keys.id"] = ("The public part of the key, which stands in it behind qs_.", Text(NamePattern), "k3y0f1tself0"),
     };

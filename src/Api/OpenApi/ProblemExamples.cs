@@ -18,6 +18,7 @@ internal static class ProblemExamples
         (404, "not-found", "There is no such thing here.", "There is no job '0192f0c1-8a3b-7c4d-9e5f-60718293a4b5'.", null, null),
         (409, "job-is-final", "The job is final.", "It is succeeded and can no longer be cancelled.", null, ["CancelJob"]),
         (409, "job-has-not-failed", "The job has not failed.", "It is running; only a failed or cancelled job is run again.", null, ["RetryJob"]),
+        (409, "unique-key-taken", "Another job has the unique key.", "Job 0192f0c1-8a3b-7c4d-9e5f-60718293a4b5, which is not final, has the key 'invoice-4711'. Wait until it has ended, or cancel it.", null, ["RetryJob"]),
         (409, "key-has-ended", "The key has ended.", "Key 'k3y0f1tself0' was revoked or is over. Make a new one with POST /v1/keys.", null, ["RotateKey"]),
         (413, "too-large", "The request is too large.", "The body has more than 278528 bytes.", "", null),
         (415, "unsupported-media-type", "The content type is not supported.", "Send application/json.", null, null),

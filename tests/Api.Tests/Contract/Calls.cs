@@ -34,6 +34,9 @@ public sealed class Calls(RunningApi api, string? key = null)
         ["RetryJob"] = CancelledAsync,
         ["GetBulkRequest"] = BulkAsync,
         ["PutSchedule"] = () => Task.FromResult(Servers.NewName()),
+        ["PauseQueue"] = () => Task.FromResult(Servers.NewName()),
+        ["ResumeQueue"] = () => Task.FromResult(Servers.NewName()),
+        ["DrainWorker"] = WorkerAsync,
     };
 
     /// <summary>Queries without which a call would be refused, or would touch what is not its own.</summary>
@@ -178,6 +181,14 @@ public sealed class Calls(RunningApi api, string? key = null)
         var made = await SendAsync(Make(Contract.Kept.Find("SubmitJob"), body: Add(Submission, "queue", $"\"{queue}\"")));
         Assert.True(made.Status == 202, made.Body);
         return $"{made.JobId}";
+    }
+
+    /// <summary>A worker that is not there but counts as alive.</summary>
+    private async Task<string> WorkerAsync()
+    {
+        var name = Servers.NewName();
+        await api.Stage.ExecuteAsync($$"""insert into workers (id, name, host, pid, version, queues, slots, pulse_at, lease) values (gen_random_uuid(), '{{name}}', 'here', 1, '1', '{}', 1, now() + '1 day', '1 hour')""");
+        return name;
     }
 
     private async Task<string> KeyAsync() => IdOf(await KeyOfAsync(["admin"])); // nobody grants what they lack
