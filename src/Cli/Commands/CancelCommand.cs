@@ -19,14 +19,14 @@ internal static class CancelCommand
         target.AddTo(command);
         command.SetAction(async (parsed, stop) =>
         {
-            var filter = bulk.Read(parsed);
+            var (id, filter) = bulk.Read(parsed);
             using var client = target.Connect(parsed);
             if (filter is not null)
             {
                 return await bulk.RunAsync(parsed, parsed.GetValue(json), "cancelled", () => client.CountCancelJobsAsync(filter, stop), rate => client.CancelJobsAsync(filter, rate, stop));
             }
 
-            var job = await client.CancelAsync(parsed.GetValue(bulk.Id)!.Value, stop);
+            var job = await client.CancelAsync(id!.Value, stop);
             if (parsed.GetValue(json)) Print.Json(job);
             else Console.Out.WriteLine(job.State == JobState.Cancelled ? $"{job.Id} is cancelled." : $"{job.Id} will be cancelled; it is still {Print.Word(job.State)}.");
             return 0;

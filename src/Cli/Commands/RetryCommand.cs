@@ -19,7 +19,7 @@ internal static class RetryCommand
         target.AddTo(command);
         command.SetAction(async (parsed, stop) =>
         {
-            var filter = bulk.Read(parsed);
+            var (id, filter) = bulk.Read(parsed);
             var fromStart = parsed.GetValue(start);
             using var client = target.Connect(parsed);
             if (filter is not null)
@@ -27,7 +27,7 @@ internal static class RetryCommand
                 return await bulk.RunAsync(parsed, parsed.GetValue(json), "run again", () => client.CountRetryJobsAsync(filter, stop), rate => client.RetryJobsAsync(filter, fromStart, rate, stop));
             }
 
-            var job = await client.RetryAsync(parsed.GetValue(bulk.Id)!.Value, fromStart, stop);
+            var job = await client.RetryAsync(id!.Value, fromStart, stop);
             if (parsed.GetValue(json)) Print.Json(job);
             else Console.Out.WriteLine($"{job.Id} is {Print.Word(job.State)} again.");
             return 0;
