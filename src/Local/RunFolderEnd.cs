@@ -3,7 +3,7 @@ namespace QueueScale.Local;
 /// <summary>The end of what lives in a run folder. The caller holds its lock.</summary>
 internal static class RunFolderEnd
 {
-    private static readonly string[] ServerNames = ["postgres", "rabbitmq", "epmd"];
+    private static readonly string[] ServerNames = ["postgres", "rabbitmq", "epmd", "redis"];
 
     /// <summary>The processes that use the servers, and so go before them.</summary>
     public static IReadOnlyList<LocalProcess> Hosts(RunFolder folder) =>
@@ -24,6 +24,7 @@ internal static class RunFolderEnd
         var servers = LocalServers.Of(folder);
         servers.Postgres.DeleteData();
         servers.Rabbit.DeleteData();
+        servers.Redis.DeleteData();
         if (Directory.Exists(folder.DataRoot)) Directory.Delete(folder.DataRoot, recursive: true);
         File.Delete(folder.SettingsFile);
         folder.Create();

@@ -33,11 +33,11 @@ internal sealed class ComposeServers(RunFolder folder)
     {
         var clock = Stopwatch.StartNew();
         var running = await ComposeAsync(["ps", "--quiet"], cancellation) != "";
-        foreach (var port in (string[])[PostgresServer.ProcessName, RabbitServer.ProcessName, RabbitServer.ManagementPort])
+        foreach (var port in (string[])[PostgresServer.ProcessName, RabbitServer.ProcessName, RabbitServer.ManagementPort, RedisServer.ProcessName])
         {
             if (!running) folder.Remembered.FreePortFor(port); // else it is their own
         }
-        foreach (var secret in (string[])[PostgresServer.ProcessName, RabbitServer.ProcessName]) folder.Remembered.Secret(secret);
+        foreach (var secret in (string[])[PostgresServer.ProcessName, RabbitServer.ProcessName, RedisServer.ProcessName]) folder.Remembered.Secret(secret);
 
         await ComposeAsync(["up", "--detach", "--wait", .. Servers], cancellation);
         var servers = LocalServers.Of(folder);
@@ -65,6 +65,8 @@ internal sealed class ComposeServers(RunFolder folder)
             ["RABBITMQ_PAGE_PORT"] = Port(RabbitServer.ManagementPort),
             ["RABBITMQ_PASSWORD"] = Secret(RabbitServer.ProcessName),
             ["RABBITMQ_VHOST"] = RabbitServer.DefaultVhost,
+            ["REDIS_PORT"] = Port(RedisServer.ProcessName),
+            ["REDIS_PASSWORD"] = Secret(RedisServer.ProcessName),
             ["QUEUESCALE_API_KEY"] = "-", // asked for by services that are not started
             ["COMPOSE_PROFILES"] = "",
         };

@@ -13,8 +13,9 @@ public static class HostSettings
     };
 
     /// <summary>An API process.</summary>
-    public static Dictionary<string, string?> OfApi(string postgres, string rabbitMq, string key) => new(Of(postgres, rabbitMq))
+    public static Dictionary<string, string?> OfApi(string postgres, string rabbitMq, string key, string? redis = null) => new(Of(postgres, rabbitMq))
     {
+        ["ConnectionStrings__Redis"] = redis,
         ["Auth__BootstrapKey"] = key,
         ["Api__DrainDelay"] = "00:00:00", // no proxy here that would have to notice
     };

@@ -41,7 +41,7 @@ public sealed class LocalSystem(RunFolder folder)
         await StopAsync([.. RunningWorkers().Where(running => WorkerGroup.Parse(running.Name) is not { Group: "", Number: var number } || number > wanted).Select(running => running.Process)], "stopped", tell);
         await Task.WhenAll(
         [
-            EnsureAsync(ApiName, api, HostSettings.OfApi(postgres, rabbitMq, key), tell, cancellation),
+            EnsureAsync(ApiName, api, HostSettings.OfApi(postgres, rabbitMq, key, _servers.RedisConnectionString), tell, cancellation),
             .. Enumerable.Range(1, wanted).Select(number => EnsureWorkerAsync(WorkerGroup.Usual, number, tell, cancellation)),
         ]);
         return Find() ?? throw new LocalProblem($"The API ended right after its start. Its log: {Path.Combine(folder.Logs, ApiName + ".log")}");
@@ -89,7 +89,8 @@ public sealed class LocalSystem(RunFolder folder)
         await StopAsync(RunFolderEnd.Hosts(folder), "stopped", tell);
         await Task.WhenAll(
             EndServerAsync("PostgreSQL", _servers.Postgres.Process, wipe ? _servers.Postgres.KillAsync : _servers.Postgres.StopAsync, tell),
-            EndServerAsync("RabbitMQ", _servers.Rabbit.Process, wipe ? _servers.Rabbit.KillAsync : _servers.Rabbit.StopAsync, tell));
+            EndServerAsync("RabbitMQ", _servers.Rabbit.Process, wipe ? _servers.Rabbit.KillAsync : _servers.Rabbit.StopAsync, tell),
+            EndServerAsync("Redis", _servers.Redis.Process, wipe ? _servers.Redis.KillAsync : _servers.Redis.StopAsync, tell));
         if (folder.Remembered.InContainers == true) await new ComposeServers(folder).StopAsync(wipe, tell);
         await Leftovers.EndAsync(folder, CancellationToken.None);
         folder.Remembered.Workers = null;
@@ -166,7 +167,7 @@ public sealed class LocalSystem(RunFolder folder)
     private string? Addresses() =>
         folder.Remembered.KnownPort("postgres") is null || folder.Remembered.KnownPort("rabbitmq") is null
             ? null
-            : _servers.PostgresConnectionString() + _servers.RabbitMqUri();
+            : _servers.PostgresConnectionString() + _servers.RabbitMqUri() + folder.Remembered.KnownPort("redis");
 
     private static Task StopAsync(IReadOnlyList<LocalProcess> processes, string how, Tell? tell) => Task.WhenAll(processes.Select(async process =>
     {

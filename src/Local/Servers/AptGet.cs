@@ -10,7 +10,7 @@ internal static class AptGet
     private const string PolicyBefore = "/usr/sbin/policy-rc.d.before-queuescale";
     private const string Mark = "# Put here by queuescale while it installs packages; it can be deleted.";
     private const string NoCluster = "/etc/postgresql-common/createcluster.d/queuescale.conf";
-    private static readonly string[] Services = ["postgresql", "rabbitmq", "epmd", "prometheus", "nginx"];
+    private static readonly string[] Services = ["postgresql", "rabbitmq", "epmd", "redis", "prometheus", "nginx"];
 
     public static bool Exists => SearchPath.Find("apt-get") is not null;
 

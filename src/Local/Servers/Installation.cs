@@ -3,7 +3,7 @@ namespace QueueScale.Local;
 /// <summary>Sees to it that the programs we start are installed.</summary>
 internal static class Installation
 {
-    /// <summary>PostgreSQL and RabbitMQ.</summary>
+    /// <summary>PostgreSQL and RabbitMQ; and Redis, without which all works as well.</summary>
     public static async Task EnsureServersAsync(RunFolder folder, Tell? tell, CancellationToken cancellation)
     {
         await AptGet.LetEndAsync(folder, tell, cancellation);
@@ -11,10 +11,20 @@ internal static class Installation
         var missing = new List<(string Program, string Package)>();
         if (await PostgresPrograms.FindAsync() is null) missing.Add(("PostgreSQL", "postgresql"));
         if (RabbitPrograms.Find() is null) missing.Add(("RabbitMQ", "rabbitmq-server"));
-        await InstallAsync(missing, "with `postgres` and `rabbitmq-server` on PATH", folder, tell, cancellation);
+        var isRedisAlone = missing.Count == 0;
+        if (!RedisServer.IsInstalled && AptGet.IsUsable) missing.Add(("Redis", "redis-server"));
+        try
+        {
+            await InstallAsync(missing, "with `postgres` and `rabbitmq-server` on PATH", folder, tell, cancellation);
+        }
+        catch (LocalProblem problem) when (isRedisAlone)
+        {
+            tell?.Invoke("no Redis", problem.Message.Split('\n')[0]);
+        }
+        if (!RedisServer.IsInstalled) tell?.Invoke("no Redis", "it is not installed, so each read of a job asks PostgreSQL. On Debian or Ubuntu: sudo apt-get install redis-server");
     }
 
-    /// <summary>Whether both are installed.</summary>
+    /// <summary>Whether PostgreSQL and RabbitMQ are installed.</summary>
     public static async Task<bool> IsCompleteAsync() => await PostgresPrograms.FindAsync() is not null && RabbitPrograms.Find() is not null;
 
     /// <summary>Installs what is missing where we may, saying so first. The caller holds the folder's lock.</summary>

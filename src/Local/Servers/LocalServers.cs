@@ -1,6 +1,6 @@
 namespace QueueScale.Local;
 
-/// <summary>The private PostgreSQL and RabbitMQ of one run folder.</summary>
+/// <summary>The private PostgreSQL, RabbitMQ and Redis of one run folder.</summary>
 public sealed class LocalServers
 {
     internal LocalServers(RunFolder folder)
@@ -8,6 +8,7 @@ public sealed class LocalServers
         Folder = folder;
         Postgres = new PostgresServer(folder);
         Rabbit = new RabbitServer(folder);
+        Redis = new RedisServer(folder);
     }
 
     /// <summary>Where they live.</summary>
@@ -19,27 +20,33 @@ public sealed class LocalServers
     /// <summary>The RabbitMQ server.</summary>
     public RabbitServer Rabbit { get; }
 
+    /// <summary>The Redis server, where it is installed.</summary>
+    public RedisServer Redis { get; }
+
     /// <summary>Whether PostgreSQL has been started here.</summary>
     public bool HasPostgres => Folder.Remembered.InContainers == true || Postgres.Process is not null;
 
     /// <summary>Whether RabbitMQ has been started here.</summary>
     public bool HasRabbit => Folder.Remembered.InContainers == true || Rabbit.Process is not null;
 
-    /// <summary>Whether both run as programs.</summary>
+    /// <summary>Whether Redis has been started here.</summary>
+    public bool HasRedis => Folder.Remembered.KnownPort(RedisServer.ProcessName) is not null && (Folder.Remembered.InContainers == true || Redis.Process is not null);
+
+    /// <summary>Whether PostgreSQL and RabbitMQ run as programs.</summary>
     public bool AreRunning => Postgres.Process is not null && Rabbit.Process is not null;
 
-    /// <summary>Starts what does not run, both at once, and returns when both are ready. Takes over what an earlier command left.</summary>
+    /// <summary>Starts what does not run, all at once, and returns when all are ready. Takes over what an earlier command left.</summary>
     public static async Task<LocalServers> StartAsync(RunFolder folder, Tell? tell = null, CancellationToken cancellation = default)
     {
         using var held = await folder.LockAsync(tell, cancellation);
         return await StartHeldAsync(folder, tell, cancellation);
     }
 
-    /// <summary>Ends both in an orderly way.</summary>
+    /// <summary>Ends them in an orderly way.</summary>
     public async Task StopAsync(CancellationToken cancellation = default)
     {
         using var held = await Folder.LockAsync(cancellation: cancellation);
-        await Task.WhenAll(Postgres.StopAsync(), Rabbit.StopAsync());
+        await Task.WhenAll(Postgres.StopAsync(), Rabbit.StopAsync(), Redis.StopAsync());
     }
 
     /// <summary>The Npgsql connection string of a database.</summary>
@@ -47,6 +54,9 @@ public sealed class LocalServers
 
     /// <summary>The AMQP address of a vhost.</summary>
     public string RabbitMqUri(string vhost = RabbitServer.DefaultVhost) => Rabbit.Uri(vhost);
+
+    /// <summary>How StackExchange.Redis is told of Redis; null where there is none.</summary>
+    public string? RedisConnectionString => HasRedis ? Redis.ConnectionString : null;
 
     /// <summary>The servers of a run folder, running or not.</summary>
     public static LocalServers Of(RunFolder folder) => new(folder);
@@ -59,12 +69,15 @@ public sealed class LocalServers
 
         var servers = new LocalServers(folder);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        Task[] starts = [servers.Postgres.StartAsync(tell, either.Token), servers.Rabbit.StartAsync(tell, either.Token)];
-        var first = await Task.WhenAny(starts);
-        if (!first.IsCompletedSuccessfully) await either.CancelAsync(); // nobody wants to wait for the other one then
-        await Task.WhenAll(starts).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-        await first;
-        await Task.WhenAll(starts);
+        Task[] starts = [servers.Postgres.StartAsync(tell, either.Token), servers.Rabbit.StartAsync(tell, either.Token), RedisServer.IsInstalled ? servers.Redis.StartAsync(tell, either.Token) : Task.CompletedTask];
+        Task? failed = null;
+        await foreach (var ended in Task.WhenEach(starts).WithCancellation(CancellationToken.None))
+        {
+            if (ended.IsCompletedSuccessfully || failed is not null) continue;
+            failed = ended;
+            await either.CancelAsync(); // nobody wants to wait for the others then
+        }
+        await (failed ?? Task.CompletedTask);
         return servers;
     }
 }

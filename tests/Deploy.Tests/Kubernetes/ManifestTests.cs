@@ -16,7 +16,7 @@ public sealed class ManifestTests
             ("- ../../components/operators #", "- ../../components/external-servers #"),
             ("- files.yaml", "- files.yaml\n  - secret.example.yaml"),
         ]),
-        ["prod with a collector"] = new("prod", SecretsOfProd, [("# - ../../components/otlp", "- ../../components/otlp")]),
+        ["prod with a collector and Redis"] = new("prod", SecretsOfProd, [("# - ../../components/otlp", "- ../../components/otlp"), ("# - ../../components/external-redis", "- ../../components/external-redis")]),
         ["dev with KEDA"] = new("dev", [], [("# components:\n#   - ../../components/autoscaling", "components:\n  - ../../components/autoscaling")]),
     };
 
