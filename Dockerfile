@@ -8,6 +8,7 @@ ENV DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 CI=true
 COPY global.json Directory.Build.props Directory.Build.targets Directory.Packages.props .editorconfig ./
 COPY src/Api/*.csproj src/Api/packages.lock.json src/Api/
 COPY src/Bus/*.csproj src/Bus/packages.lock.json src/Bus/
+COPY src/Cache/*.csproj src/Cache/packages.lock.json src/Cache/
 COPY src/Contracts/*.csproj src/Contracts/packages.lock.json src/Contracts/
 COPY src/Hosting/*.csproj src/Hosting/packages.lock.json src/Hosting/
 COPY src/Jobs/*.csproj src/Jobs/packages.lock.json src/Jobs/

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using QueueScale.Bus;
+using QueueScale.Cache;
 using QueueScale.Hosting;
 using QueueScale.Store;
 
@@ -8,7 +9,7 @@ namespace QueueScale.Api;
 /// <summary>The API's life: check the schema, serve; after SIGTERM fail readiness, serve on for a while, then finish what was accepted.</summary>
 internal sealed partial class ApiLife(
     Database database, FirstKey firstKey, Rehearsal rehearsal, Reconciliation reconciliation, BrokerLink link, WakeUpBus bus, Submissions submissions, WakeUps wakeUps, IOptions<ApiOptions> options,
-    IHostApplicationLifetime application, ILogger<ApiLife> logger) : IHostedLifecycleService
+    IHostApplicationLifetime application, ILogger<ApiLife> logger, RedisLink? redis = null) : IHostedLifecycleService
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource leaving = new();
@@ -27,7 +28,7 @@ internal sealed partial class ApiLife(
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        ApiMetrics.Expect();
+        ApiMetrics.Expect(withRedis: redis is not null);
         link.Returned = () => reconciliation.ForgetProbesAsync(CancellationToken.None);
         _ = bus.StartAsync(stopping.Token); // a bus without receive endpoints connects with its first send
         starting = Task.Run(CheckSchemaAsync, CancellationToken.None);

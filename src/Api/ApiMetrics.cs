@@ -18,12 +18,26 @@ internal static class ApiMetrics
 
     public static readonly UpDownCounter<long> StreamsOpen = Meter.CreateUpDownCounter<long>("queuescale.streams.open", "{stream}", "Callers that follow the events of a job.");
 
+    public static readonly Counter<long> CacheRequests = Meter.CreateCounter<long>("queuescale.cache.requests", "{request}", "Looks for a job in a cache.");
+
+    /// <summary>The layers of <see cref="CacheRequests"/>.</summary>
+    public static readonly KeyValuePair<string, object?> Process = new("layer", "process"), Redis = new("layer", "redis");
+
+    /// <summary>The results of <see cref="CacheRequests"/>. Off: Redis was not asked, because some API cannot reach it.</summary>
+    public static readonly KeyValuePair<string, object?> Hit = new("result", "hit"), Miss = new("result", "miss"), Error = new("result", "error"), Off = new("result", "off");
+
     /// <summary>The reasons of <see cref="Reconciled"/>: single jobs, or so many of a lane that all of it is sent again.</summary>
     public static readonly KeyValuePair<string, object?> Lost = new("reason", "lost"), ManyLost = new("reason", "many_lost");
 
     /// <summary>Shows 0 of what may happen: a counter that is not there yet has no rate when it comes.</summary>
-    public static void Expect()
+    /// <param name="withRedis">Whether there is a Redis.</param>
+    public static void Expect(bool withRedis)
     {
+        foreach (var (layer, result) in new[] { (Process, Hit), (Process, Miss) }.Concat(withRedis ? [(Redis, Hit), (Redis, Miss), (Redis, Error), (Redis, Off)] : []))
+        {
+            CacheRequests.Add(0, layer, result);
+        }
+
         WorkerCrashes.Add(0);
         StreamsOpen.Add(0);
         Reconciled.Add(0, Lost);

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.Extensions.Options;
 using QueueScale.Bus;
+using QueueScale.Cache;
 using QueueScale.Hosting;
 using QueueScale.Store;
 
@@ -46,6 +47,14 @@ internal static class QueueScaleApi
         var postgres = builder.Configuration.Postgres(Database.Check);
         services.AddRabbitMqBus(builder.Configuration.RabbitMq(), Program);
         services.AddSingleton(_ => new Database(postgres, Program));
+        if (builder.Configuration.Redis(RedisLink.Check) is { } redis)
+        {
+            services.AddRedisCache(redis, Program);
+            services.AddSingleton<CacheSwitch>();
+            services.AddSingleton<SharedViews>();
+            services.AddHostedService(provider => provider.GetRequiredService<SharedViews>());
+        }
+
         services.AddSingleton<JobTypes>();
         services.AddSingleton<KnownTypes>();
         services.AddSingleton<SubmissionReader>();
@@ -61,6 +70,8 @@ internal static class QueueScaleApi
         services.AddSingleton<Retries>();
         services.AddSingleton<BulkRequests>();
         services.AddSingleton<JobReader>();
+        services.AddSingleton<FinishedViews>();
+        services.AddSingleton<JobViews>();
         services.AddSingleton<FleetReader>();
         services.AddSingleton<Explanations>();
         services.AddSingleton<Lanes>();

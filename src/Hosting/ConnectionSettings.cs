@@ -33,6 +33,29 @@ public static class ConnectionSettings
             : Uri.TryCreate(value, UriKind.Absolute, out var address) && address is { Scheme: "amqp" or "amqps", Segments.Length: <= 2 }
                 ? address
                 : throw new BadSetting("ConnectionStrings:RabbitMq is no address of the form 'amqp://user:password@host:5672/vhost'.");
+
+    /// <summary>The connection string of <c>ConnectionStrings:Redis</c>.</summary>
+    /// <param name="configuration">The process's configuration.</param>
+    /// <param name="check">Throws an <see cref="ArgumentException"/> where it is none.</param>
+    /// <returns>Null where there is none: then there is no Redis.</returns>
+    /// <exception cref="BadSetting">It cannot be read.</exception>
+    public static string? Redis(this IConfiguration configuration, Action<string> check)
+    {
+        if (configuration.GetConnectionString("Redis") is not { Length: > 0 } value)
+        {
+            return null;
+        }
+
+        try
+        {
+            check(value);
+            return value;
+        }
+        catch (ArgumentException error)
+        {
+            throw new BadSetting($"ConnectionStrings:Redis cannot be read: {error.Message.TrimEnd('.')}. Set it to a connection string of StackExchange.Redis, such as 'redis:6379,password=…', or leave it out.", error);
+        }
+    }
 }
 
 /// <summary>A setting stops the process. The message is one line that names the key and says what to do.</summary>

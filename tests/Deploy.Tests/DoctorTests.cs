@@ -14,7 +14,7 @@ public sealed class DoctorTests(RunningStage running) : IClassFixture<RunningSta
         var (code, lines) = await DoctorAsync();
         Assert.Equal((0, ""), (code, string.Join('\n', lines.Where(line => line.StartsWith("WRONG", StringComparison.Ordinal)))));
         Assert.Equal(
-            ["schema", "PostgreSQL", "durability", "rights", "sessions", "connections", "clock", "transactions", "workers", "counts", "RabbitMQ", "rights", "consumer_timeout", "key", "grace period", "grace period", "grace period", "grace period"],
+            ["schema", "PostgreSQL", "durability", "rights", "sessions", "connections", "clock", "transactions", "workers", "counts", "RabbitMQ", "rights", "consumer_timeout", "Redis", "key", "grace period", "grace period", "grace period", "grace period"],
             lines.Select(line => line[7..24].TrimEnd()));
         Assert.Contains(lines, line => line.Contains("1 API x 26 + 1 workers (51) = 77 at most", StringComparison.Ordinal));
     }
@@ -70,6 +70,7 @@ public sealed class DoctorTests(RunningStage running) : IClassFixture<RunningSta
     [Theory]
     [InlineData("PostgreSQL", "ConnectionStrings__Postgres", "Host=127.0.0.1;Port=1;Username=nobody", "Check ConnectionStrings:Postgres")]
     [InlineData("RabbitMQ", "ConnectionStrings__RabbitMq", "amqp://127.0.0.1:1/", "Check ConnectionStrings:RabbitMq")]
+    [InlineData("Redis", "ConnectionStrings__Redis", "127.0.0.1:1", "Check ConnectionStrings:Redis")]
     [InlineData("key", "Auth__BootstrapKey", "qs_trial-key-for-loopback-only", "init-env")]
     public async Task A_setting_that_does_not_work_is_named(string what, string key, string value, string remedy) => await SaysAsync(what, remedy, (key, value));
 
@@ -106,7 +107,8 @@ public sealed class DoctorTests(RunningStage running) : IClassFixture<RunningSta
     {
         var all = new Dictionary<string, string?>
         {
-            ["QUEUESCALE_ROOT"] = Checkout.Root, ["ConnectionStrings__Postgres"] = stage.Postgres, ["ConnectionStrings__RabbitMq"] = stage.RabbitMq, ["Auth__BootstrapKey"] = Stage.Key,
+            ["QUEUESCALE_ROOT"] = Checkout.Root, ["ConnectionStrings__Postgres"] = stage.Postgres, ["ConnectionStrings__RabbitMq"] = stage.RabbitMq, ["ConnectionStrings__Redis"] = stage.Redis,
+            ["Auth__BootstrapKey"] = Stage.Key,
         };
         foreach (var (key, value) in settings)
         {

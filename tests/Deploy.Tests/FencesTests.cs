@@ -13,9 +13,10 @@ public sealed class FencesTests
         ["Testing"] = ["Contracts"],
         ["Store"] = ["Contracts"],
         ["Bus"] = ["Contracts"],
+        ["Cache"] = ["Contracts"],
         ["Jobs"] = ["Contracts"],
         ["Hosting"] = [],
-        ["Api"] = ["Contracts", "Store", "Bus", "Hosting"],
+        ["Api"] = ["Contracts", "Store", "Bus", "Cache", "Hosting"],
         ["Worker"] = ["Contracts", "Store", "Bus", "Hosting", "Jobs"],
         ["Local"] = [],
         ["Cli"] = ["Client", "Contracts", "Local"],
@@ -25,6 +26,7 @@ public sealed class FencesTests
     [
         ("MassTransit", ["Bus"]),
         ("RabbitMQ", ["Bus"]),
+        ("StackExchange.Redis", ["Cache"]),
         ("Npgsql", ["Store", "Jobs/CsvImport", "Cli/Demo"]), // csv.import writes its table itself; the demo checks it by other code
         ("Microsoft.EntityFrameworkCore", ["Store"]),
         ("Serilog", ["Hosting"]),

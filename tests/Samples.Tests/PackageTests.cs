@@ -6,7 +6,7 @@ namespace QueueScale.Tests;
 /// <summary>What a user's project gets.</summary>
 public sealed class PackageTests(BuiltSample sample)
 {
-    private static readonly string[] Names = ["Bus", "Client", "Contracts", "Hosting", "Jobs", "Store", "Testing", "Worker"];
+    private static readonly string[] Names = ["Bus", "Cache", "Client", "Contracts", "Hosting", "Jobs", "Store", "Testing", "Worker"];
 
     public static TheoryData<string> Packages => [.. Names.Select(name => $"QueueScale.{name}")];
 

@@ -23,6 +23,9 @@ public sealed class Stage(Servers servers) : IAsyncLifetime
 
     public string RabbitMq { get; private set; } = "";
 
+    /// <summary>Redis, for those who ask for it: an API of a stage has none unless it is told. It is shared, which ids of jobs are not.</summary>
+    public string Redis => servers.All.RedisConnectionString ?? throw new LocalProblem("Redis is not installed here. On Debian or Ubuntu: apt-get install redis-server");
+
     /// <summary>The vhost's name.</summary>
     public string Vhost => name;
 

@@ -25,6 +25,9 @@ return await QueueScaleApi.RunAsync(args, services =>
             case "send before the commit":
                 services.AddSingleton<Submissions, EarlySubmissions>();
                 break;
+            case "show without telling Redis":
+                services.AddSingleton<SharedViews, UntoldViews>();
+                break;
             case "hold the connections while told to":
                 services.AddHostedService<HeldConnections>();
                 break;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Options;
 using QueueScale.Bus;
+using QueueScale.Cache;
 using QueueScale.Hosting;
 using QueueScale.Store;
 
@@ -23,6 +24,7 @@ internal static class Doctor
         await using var database = new Database(settings.Postgres(Database.Check), "queuescale-doctor");
         var queues = await PostgresAsync(database, findings, limit.Token);
         await RabbitMqAsync(settings.RabbitMq(), queues, findings, limit.Token);
+        await RedisAsync(settings.Redis(RedisLink.Check), findings, limit.Token);
         Key(settings, findings);
         foreach (var finding in findings)
         {
@@ -126,6 +128,27 @@ internal static class Doctor
         findings.AddRange(facts.OtherArguments.Select(lane => Finding.Wrong("lane", $"{lane}: the queue has other arguments than QueueScale's. Delete it; no job is lost, its wake-ups are sent again.")));
         findings.AddRange(facts.SetAside.Select(aside => Finding.Note("messages", $"{aside.Value} in {aside.Key} that no worker could read. QueueScale sends none such: look who did, then purge it.")));
         findings.Add(Finding.Note("consumer_timeout", "cannot be read here. From a minute on it does not matter: each delivery is settled within about two seconds"));
+    }
+
+    private static async Task RedisAsync(string? redis, List<Finding> findings, CancellationToken cancellation)
+    {
+        if (redis is null)
+        {
+            findings.Add(Finding.Note("Redis", "is not set, so each read of a job asks PostgreSQL. Where that is too much, set ConnectionStrings:Redis at all APIs"));
+            return;
+        }
+
+        try
+        {
+            var (version, took) = await RedisDiagnosis.LookAsync(redis, cancellation);
+            findings.Add(took < RedisLink.Patience
+                ? Finding.Ok("Redis", string.Create(CultureInfo.InvariantCulture, $"{version}, answers in {took.TotalMilliseconds:0.0} ms"))
+                : Finding.Wrong("Redis", string.Create(CultureInfo.InvariantCulture, $"answers in {took.TotalMilliseconds:0} ms, and nobody waits longer than {RedisLink.Patience.TotalMilliseconds:0}: it makes reads slower. Bring it closer, or leave ConnectionStrings:Redis out.")));
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            findings.Add(Finding.Wrong("Redis", $"does not answer: {(error.InnerException ?? error).Message.Split('\n')[0]} Jobs are read more slowly. Check ConnectionStrings:Redis, and that the server listens there and takes this password."));
+        }
     }
 
     private static void Key(IConfiguration settings, List<Finding> findings)

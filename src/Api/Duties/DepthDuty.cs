@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Options;
 using QueueScale.Bus;
+using QueueScale.Cache;
 using QueueScale.Contracts;
 using QueueScale.Hosting;
 using QueueScale.Store;
@@ -21,7 +22,7 @@ internal sealed class DepthDuty : DutyLoop
     private readonly RateBook rates;
     private Reading? last;
 
-    public DepthDuty(FleetReader fleet, KnownTypes types, BrokerLink broker, IOptions<ApiOptions> options, TimeProvider clock, ILogger<DepthDuty> logger)
+    public DepthDuty(FleetReader fleet, KnownTypes types, BrokerLink broker, IOptions<ApiOptions> options, TimeProvider clock, ILogger<DepthDuty> logger, RedisLink? redis = null)
         : base(TimeSpan.FromSeconds(1), clock, logger)
     {
         this.fleet = fleet;
@@ -40,7 +41,8 @@ internal sealed class DepthDuty : DutyLoop
         DependencyGauge.Create(
             ApiMetrics.Meter,
             () => IsGood ? 1 : 0,
-            () => broker.State == BrokerState.Unknown ? null : broker.State == BrokerState.Up ? 1 : 0);
+            () => broker.State == BrokerState.Unknown ? null : broker.State == BrokerState.Up ? 1 : 0,
+            redis is null ? null : () => redis.IsUp ? 1 : 0);
     }
 
     /// <summary>The queues that are a job type's own or that a worker has served.</summary>

@@ -1,4 +1,5 @@
 using QueueScale.Bus;
+using QueueScale.Cache;
 using QueueScale.Hosting;
 using QueueScale.Store;
 
@@ -9,21 +10,25 @@ namespace QueueScale.Api;
 /// <param name="Checks">What each dependency answered, by its name.</param>
 internal sealed record HealthReport(string Status, IReadOnlyDictionary<string, CheckResult>? Checks = null);
 
-/// <summary>Health. Liveness looks at nothing outside the process; readiness needs PostgreSQL and reports RabbitMQ, without which jobs are still accepted.</summary>
+/// <summary>Health. Liveness looks at nothing outside the process; readiness needs PostgreSQL and reports RabbitMQ, without which jobs are still accepted, and Redis, without which they are read more slowly.</summary>
 internal static class HealthEndpoints
 {
     private const string Steps = "postgres/steps";
     private const string General = "postgres/general";
     private const string RabbitMq = "rabbitmq";
+    private const string Redis = "redis";
 
     public static void AddHealth(this IServiceCollection services) => services.AddSingleton(provider =>
     {
-        var (database, broker) = (provider.GetRequiredService<Database>(), provider.GetRequiredService<BrokerLink>());
+        var (database, broker, redis) = (provider.GetRequiredService<Database>(), provider.GetRequiredService<BrokerLink>(), provider.GetService<RedisLink>());
         return new DependencyChecks(
             provider.GetRequiredService<TimeProvider>(),
-            new DependencyCheck(Steps, () => Database.AskAsync(database.Steps)),
-            new DependencyCheck(General, () => Database.AskAsync(database.General)),
-            new DependencyCheck(RabbitMq, broker.AskAsync));
+            [
+                new DependencyCheck(Steps, () => Database.AskAsync(database.Steps)),
+                new DependencyCheck(General, () => Database.AskAsync(database.General)),
+                new DependencyCheck(RabbitMq, broker.AskAsync),
+                .. redis is null ? [] : (DependencyCheck[])[new DependencyCheck(Redis, redis.AskAsync)],
+            ]);
     });
 
     public static void MapHealth(this IEndpointRouteBuilder routes)
@@ -40,7 +45,7 @@ internal static class HealthEndpoints
         var status = life.IsDraining ? "draining"
             : !checks[Steps].IsOk || !checks[General].IsOk ? "unavailable"
             : !life.HasStarted ? "starting"
-            : !checks[RabbitMq].IsOk ? "degraded" : "ready";
+            : checks.Values.All(check => check.IsOk) ? "ready" : "degraded";
         return Answer(status is "ready" or "degraded", new HealthReport(status, checks), response);
     }
 

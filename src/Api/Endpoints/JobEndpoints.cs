@@ -40,7 +40,7 @@ internal static class JobEndpoints
         reading.MapPost("/jobs/{id}/cancel", CancelAsync).WithName("CancelJob").Needs(KeyScope.Submit).WithSummary("Cancels a job that is not final yet.").Produces<Job>().ProducesProblems(404, 409, 503);
     }
 
-    private static async Task SubmitAsync(HttpContext context, SubmissionReader reader, Submissions submissions, UniqueSubmissions uniques, JobReader stored, Waiting waiting, DepthDuty depth, IOptions<ApiOptions> options)
+    private static async Task SubmitAsync(HttpContext context, SubmissionReader reader, Submissions submissions, UniqueSubmissions uniques, JobViews views, Waiting waiting, DepthDuty depth, IOptions<ApiOptions> options)
     {
         var wait = Waiting.Wanted(context);
         NewJob job;
@@ -56,8 +56,12 @@ internal static class JobEndpoints
         Tell(context, [job], submitted, depth);
         var id = submitted.Ids[0];
         var seen = wait is { } patience ? await waiting.UntilFinalAsync(id, patience, context) : null;
-        await AnswerAsync(
-            context, seen is not null ? seen.Job : submitted.New.TryGetValue(id, out var made) ? Accepted(job, made) : (await FindAsync(id, context, stored)).Job, wait is not null);
+        if (seen is null && !submitted.New.ContainsKey(id))
+        {
+            seen = await StoreDeadline.WithinAsync(limit => views.ReadNowAsync(id, context.Tenant(), limit), context.RequestAborted) ?? throw NoJob($"{id}");
+        }
+
+        await AnswerAsync(context, seen?.Job ?? Accepted(job, submitted.New[id]), wait is not null);
     }
 
     /// <exception cref="Refusal">429: a queue would hold more than it may.</exception>
@@ -160,43 +164,54 @@ internal static class JobEndpoints
         await context.Response.WriteAsJsonAsync(new BatchAccepted(submitted.Ids));
     }
 
-    private static async Task ReadAsync(string id, HttpContext context, JobReader jobs, Waiting waiting)
+    private static async Task ReadAsync(string id, HttpContext context, JobViews views, Waiting waiting)
     {
         var wait = Waiting.Wanted(context);
         var fields = JobQuery.Read(context, ["fields"], query => query.Fields());
-        var stored = await FindAsync(Id(id), context, jobs);
-        if (wait is { } patience && !stored.Job.State.IsFinal())
+        var view = await FindAsync(Id(id), context, views);
+        if (wait is { } patience && !view.State.IsFinal() && await waiting.UntilFinalAsync(view.Id, patience, context) is { } seen)
         {
-            stored = await waiting.UntilFinalAsync(stored.Job.Id, patience, context) ?? stored;
+            view = JobView.Of(seen);
         }
 
         var (request, response) = (context.Request, context.Response);
-        var version = new EntityTagHeaderValue($"\"{stored.Version}\"", isWeak: true); // of what is said, however it is encoded
+        var version = new EntityTagHeaderValue($"\"{view.Snapshot.Version}\"", isWeak: true); // of what is said, however it is encoded
         response.GetTypedHeaders().ETag = version;
-        response.Headers.CacheControl = stored.Job.State == JobState.Succeeded ? "private, max-age=60" : "private, no-cache"; // what has failed or was cancelled may be run again
+        response.Headers.CacheControl = view.State == JobState.Succeeded ? "private, max-age=60" : "private, no-cache"; // what has failed or was cancelled may be run again
         if (request.GetTypedHeaders().IfNoneMatch.Any(known => known.Compare(version, useStrongComparison: false) || known == EntityTagHeaderValue.Any))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             return;
         }
 
-        await (fields is null ? response.WriteAsJsonAsync(stored.Job) : response.WriteAsJsonAsync(Only(stored.Job, fields)));
+        if (fields is not null)
+        {
+            await response.WriteAsJsonAsync(Only(JsonNode.Parse(view.Snapshot.Json.Span)!.AsObject(), fields));
+            return;
+        }
+
+        response.ContentType = "application/json; charset=utf-8";
+        await response.Body.WriteAsync(view.Snapshot.Json, context.RequestAborted);
     }
 
-    private static async Task EventsAsync(string id, HttpContext context, JobReader jobs, EventStream events) =>
-        await events.WriteAsync((await FindAsync(Id(id), context, jobs)).Job.Id, context);
+    private static async Task EventsAsync(string id, HttpContext context, JobViews views, EventStream events) =>
+        await events.WriteAsync((await FindAsync(Id(id), context, views)).Id, context);
 
-    private static async Task<StoredJob> FindAsync(Guid id, HttpContext context, JobReader jobs) =>
-        await StoreDeadline.WithinAsync(limit => jobs.FindAsync(id, context.Tenant(), limit), context.RequestAborted) ?? throw NoJob($"{id}");
+    private static async Task<JobView> FindAsync(Guid id, HttpContext context, JobViews views) =>
+        await views.FindAsync(id, context.Tenant(), context.RequestAborted) ?? throw NoJob($"{id}");
 
-    private static async Task<Page<Run>> RunsAsync(string id, HttpContext context, JobReader jobs) =>
-        new(await jobs.RunsAsync(Id(id), context.Tenant(), context.RequestAborted) ?? throw NoJob(id));
+    private static async Task<Page<Run>> RunsAsync(string id, HttpContext context, JobReader jobs, JobViews views)
+    {
+        var runs = await jobs.RunsAsync(Id(id), context.Tenant(), context.RequestAborted) ?? throw NoJob(id);
+        await views.ShownAsync([Id(id)]);
+        return new(runs);
+    }
 
-    private static async Task<Job> CancelAsync(string id, HttpContext context, Cancellations cancellations, JobReader jobs, DepthDuty depth, KnownTypes types)
+    private static async Task<Job> CancelAsync(string id, HttpContext context, Cancellations cancellations, JobViews views, DepthDuty depth, KnownTypes types)
     {
         var (tenant, aborted) = (context.Tenant(), context.RequestAborted);
         var outcome = await cancellations.CancelAsync(Id(id), tenant, aborted);
-        var job = outcome == CancelOutcome.Unknown ? null : (await jobs.FindAsync(Id(id), tenant, aborted))?.Job;
+        var job = outcome == CancelOutcome.Unknown ? null : (await views.ReadNowAsync(Id(id), tenant, aborted))?.Job;
         if (job is not null && outcome == CancelOutcome.Cancelled)
         {
             FinishedJobs.Add(depth.Label(job.Queue), types.Label(job.Type), "cancelled");
@@ -207,15 +222,19 @@ internal static class JobEndpoints
             : throw new Refusal(409, "job-is-final", "The job is final.", $"It is {JsonNamingPolicy.CamelCase.ConvertName(job.State.ToString())} and can no longer be cancelled.");
     }
 
-    private static async Task<JobExplanation> ExplainAsync(string id, HttpContext context, Explanations explanations) =>
-        await explanations.ExplainAsync(Id(id), context.Tenant(), context.RequestAborted) ?? throw NoJob(id);
+    private static async Task<JobExplanation> ExplainAsync(string id, HttpContext context, Explanations explanations, JobViews views)
+    {
+        var explanation = await explanations.ExplainAsync(Id(id), context.Tenant(), context.RequestAborted) ?? throw NoJob(id);
+        await views.ShownAsync([explanation.Id]);
+        return explanation;
+    }
 
-    private static async Task<Job> RetryAsync(string id, HttpContext context, Retries retries, WakeUps wakeUps, JobReader jobs)
+    private static async Task<Job> RetryAsync(string id, HttpContext context, Retries retries, WakeUps wakeUps, JobViews views)
     {
         var fromStart = JobQuery.Read(context, ["from"], query => query.FromStart());
         var queued = await retries.RetryAsync([Id(id)], context.Tenant(), fromStart, context.RequestAborted);
         wakeUps.Send(queued);
-        var job = (await jobs.FindAsync(Id(id), context.Tenant(), context.RequestAborted))?.Job ?? throw NoJob(id);
+        var job = (await views.ReadNowAsync(Id(id), context.Tenant(), context.RequestAborted))?.Job ?? throw NoJob(id);
         if (queued.Count == 1)
         {
             return job;
@@ -226,15 +245,16 @@ internal static class JobEndpoints
             : new Refusal(409, "job-has-not-failed", "The job has not failed.", $"It is {JsonNamingPolicy.CamelCase.ConvertName(job.State.ToString())}; only a failed or cancelled job is run again.");
     }
 
-    private static async Task ListAsync(HttpContext context, JobReader jobs)
+    private static async Task ListAsync(HttpContext context, JobReader jobs, JobViews views)
     {
         var (filter, fields) = JobQuery.Read(context, JobQuery.OfList, query => (query.Filter(), query.Fields()));
 
         // One more than asked for says whether there is a next page.
         var found = await jobs.ListAsync(filter with { Limit = filter.Limit + 1 }, context.Tenant(), context.RequestAborted);
+        await views.ShownAsync(found.Jobs.Select(job => job.Id));
         var page = found.Jobs.Count > filter.Limit ? new Page<Job>([.. found.Jobs.Take(filter.Limit)], Next(found.Jobs[filter.Limit - 1].Id))
             : new Page<Job>(found.Jobs, found.LookedTo is { } last ? Next(last) : null);
-        await (fields is null ? context.Response.WriteAsJsonAsync(page) : context.Response.WriteAsJsonAsync(new Page<JsonObject>([.. page.Items.Select(job => Only(job, fields))], page.Next)));
+        await (fields is null ? context.Response.WriteAsJsonAsync(page) : context.Response.WriteAsJsonAsync(new Page<JsonObject>([.. page.Items.Select(job => Only(JsonSerializer.SerializeToNode(job, Json)!.AsObject(), fields))], page.Next)));
 
         string Next(Guid after)
         {
@@ -244,9 +264,8 @@ internal static class JobEndpoints
     }
 
     /// <summary>A job with these members alone, in the order in which it has them.</summary>
-    private static JsonObject Only(Job job, string[] fields)
+    private static JsonObject Only(JsonObject whole, string[] fields)
     {
-        var whole = JsonSerializer.SerializeToNode(job, Json)!.AsObject();
         foreach (var other in whole.Select(member => member.Key).Except(fields).ToArray())
         {
             whole.Remove(other);

@@ -5,7 +5,7 @@ using QueueScale.Store;
 namespace QueueScale.Api;
 
 /// <summary>Watches the jobs that callers wait for: ten times a second one read for all of them, and one more for those that have changed.</summary>
-internal sealed class WatchDuty(JobReader jobs, TimeProvider clock, ILogger<WatchDuty> logger) : DutyLoop(TimeSpan.FromMilliseconds(100), clock, logger)
+internal sealed class WatchDuty(JobReader jobs, JobViews views, TimeProvider clock, ILogger<WatchDuty> logger) : DutyLoop(TimeSpan.FromMilliseconds(100), clock, logger)
 {
     /// <summary>Callers that may wait here at once.</summary>
     public const int MostWatches = 20_000;
@@ -58,7 +58,9 @@ internal sealed class WatchDuty(JobReader jobs, TimeProvider clock, ILogger<Watc
         Guid[] changed = [.. watching.Where(same => versions.TryGetValue(same.Key, out var version) && same.Any(watch => watch.Version != version)).Select(same => same.Key)];
         foreach (var page in changed.Chunk(PageSize))
         {
-            foreach (var job in await jobs.FindAsync(page, cancellation))
+            var found = await jobs.FindAsync(page, cancellation);
+            await views.ShownAsync(page);
+            foreach (var job in found)
             {
                 foreach (var watch in watching[job.Job.Id])
                 {

@@ -11,7 +11,8 @@ internal static class DoctorCommand
     {
         var postgres = new Option<string?>("--postgres") { Description = "Npgsql connection string. Default: ConnectionStrings__Postgres, else what `up` started here.", HelpName = "CONNECTION" };
         var rabbitMq = new Option<string?>("--rabbitmq") { Description = "Address as amqp://user:password@host:port/vhost. Default: ConnectionStrings__RabbitMq, else what `up` started here.", HelpName = "ADDRESS" };
-        var command = new Command("doctor", "Look at servers, versions, rights, queues, clocks, connections and grace periods: a line for each, with what to do where one is wrong. Exit code 1 then.") { postgres, rabbitMq };
+        var redis = new Option<string?>("--redis") { Description = "Connection string as host:port,password=… Default: ConnectionStrings__Redis, else what `up` started here.", HelpName = "CONNECTION" };
+        var command = new Command("doctor", "Look at servers, versions, rights, queues, clocks, connections and grace periods: a line for each, with what to do where one is wrong. Exit code 1 then.") { postgres, rabbitMq, redis };
         command.SetAction(async (parsed, _) =>
         {
             var local = LocalServers.Of(RunFolder.OfCheckout);
@@ -19,6 +20,7 @@ internal static class DoctorCommand
             {
                 ["ConnectionStrings__Postgres"] = parsed.GetValue(postgres) ?? Named("ConnectionStrings__Postgres") ?? (local.HasPostgres ? local.PostgresConnectionString() : null),
                 ["ConnectionStrings__RabbitMq"] = parsed.GetValue(rabbitMq) ?? Named("ConnectionStrings__RabbitMq") ?? (local.HasRabbit ? local.RabbitMqUri() : null),
+                ["ConnectionStrings__Redis"] = parsed.GetValue(redis) ?? Named("ConnectionStrings__Redis") ?? local.RedisConnectionString,
             };
             var servers = await CheckoutProgram.RunAsync(HostProcess.Api, ["doctor"], settings);
             var periods = GracePeriods.Of(Checkout.Root).ToArray();
