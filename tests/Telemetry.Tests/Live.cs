@@ -24,7 +24,7 @@ public sealed class Live(Servers servers) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await Stage.InitializeAsync();
-        Api = await Stage.StartApiAsync();
+        Api = await Stage.StartApiAsync(settings: ("ConnectionStrings__Redis", Stage.Redis));
         Client = Stage.Client(Api);
         Worker = await Stage.StartWorkerAsync("w1", settings: ("Worker__Queues__0", "default"));
         var second = await Stage.StartWorkerAsync("w2", settings: ("Worker__Queues__0", "default"));
