@@ -41,6 +41,15 @@ internal sealed class Play
         Client.Add(new ClientEvent { Call = call, Phase = answer, Operation = operation, At = Wait(), Job = job ?? answered, Detail = $"{answer}" });
     }
 
+    /// <summary>Somebody is shown a job as that write to its row has left it, the first being 1, or as one that leaves no row in the history.</summary>
+    public void Show(PlayedJob job, JobState state, int? write = null, string observer = "o")
+    {
+        var version = write is { } number ? Moves.Where(move => move.Job == job.Id).ElementAt(number - 1).Transaction : uint.MaxValue;
+        var call = ++calls;
+        Client.Add(new ClientEvent { Call = call, Phase = Phase.Invoke, Operation = Operation.Read, At = Wait(), Job = job.Id, Observer = observer });
+        Client.Add(new ClientEvent { Call = call, Phase = Phase.Ok, Operation = Operation.Read, At = Wait(), Job = job.Id, State = state, Version = version });
+    }
+
     /// <summary>A job is stored, and its submission answered so; without an answer it is known by its token only.</summary>
     public PlayedJob Submit(int? steps = null, Phase? answer = Phase.Ok, string? token = null, double? delay = null)
     {

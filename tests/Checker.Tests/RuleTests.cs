@@ -229,6 +229,50 @@ public sealed class RuleTests
     });
 
     [Fact]
+    public void C8_a_job_that_goes_back_to_running() => Breaks("C8", ", after succeeded (version ", play =>
+    {
+        var job = play.Submit(4).Finish();
+        play.Show(job, JobState.Succeeded, write: 3);
+        play.Show(job, JobState.Running, write: 2);
+        play.Show(job, JobState.Succeeded, write: 3);
+    });
+
+    [Fact]
+    public void C8_a_job_that_goes_back_between_two_checkpoints_and_its_claim() => Breaks("C8", ", after running (version 4294967295)", play =>
+    {
+        var job = play.Submit(4).Finish();
+        play.Show(job, JobState.Running); // a checkpoint, which is no write that the witness knows
+        play.Show(job, JobState.Queued, write: 1);
+    });
+
+    [Fact]
+    public void C8_a_state_that_its_version_never_had() => Breaks("C8", "that write had left it running", play => play.Show(play.Submit(4).Finish(), JobState.Succeeded, write: 2));
+
+    [Fact]
+    public void C8_a_state_that_was_over_long_ago() => Breaks("C8", "more than 15 s after", play =>
+    {
+        var job = play.Submit(4).Finish();
+        play.Wait(16);
+        play.Show(job, JobState.Running, write: 2);
+    });
+
+    [Fact]
+    public void C8_holds_for_each_observer_alone_and_through_a_retry()
+    {
+        var play = new Play();
+        var job = play.Submit(4).Claim().Fail();
+        play.Show(job, JobState.Failed, write: 3, observer: "one");
+        play.Show(job, JobState.Running, write: 2, observer: "other");
+        play.Call(Operation.Retry, Phase.Ok, job.Id);
+        job.MoveTo(JobState.Queued);
+        play.Show(job, JobState.Queued, write: 4, observer: "one");
+        job.Finish();
+        play.Show(job, JobState.Running, observer: "one");
+        play.Show(job, JobState.Succeeded, write: 6, observer: "one");
+        Assert.DoesNotContain(play.Judged().Broken, broken => broken.Rule == "C8");
+    }
+
+    [Fact]
     public void C10_a_depth_that_the_table_never_had() => Breaks("C10", "27 at 12:00:12.", play =>
     {
         var jobs = Enumerable.Range(0, 30).Select(_ => play.Submit(4)).ToArray();

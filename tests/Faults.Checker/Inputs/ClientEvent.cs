@@ -59,13 +59,13 @@ public sealed record ClientEvent
     /// <summary>How many steps the submitted job's handler notes in the ledger: 1 to this. Null where it keeps none.</summary>
     public int? Steps { get; init; }
 
-    /// <summary>The state that was read.</summary>
+    /// <summary>The state that was shown, by a read or by the answer to anything else.</summary>
     public JobState? State { get; init; }
 
-    /// <summary>The version of the row that was read.</summary>
+    /// <summary>The version of the row that was shown: the lower half of the number of the transaction that wrote it.</summary>
     public long? Version { get; init; }
 
-    /// <summary>Who reads: the reads of one observer must not go backwards.</summary>
+    /// <summary>Who is shown it, one call after the other: what one observer is shown must not go backwards.</summary>
     public string? Observer { get; init; }
 
     /// <summary>For people: status code, exception.</summary>

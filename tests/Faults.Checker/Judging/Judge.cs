@@ -13,6 +13,7 @@ public static class Judge
         ("C5", EveryStepDone.Check),
         ("C6", SameKeySameJob.Check),
         ("C7", NothingTooEarly.Check),
+        ("C8", ReadsGoForward.Check),
         ("C10", DepthIsTrue.Check),
         ("C10", OldestIsTrue.Check),
         ("C10", ReadinessAgrees.Check),

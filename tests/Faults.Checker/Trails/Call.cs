@@ -3,6 +3,8 @@ namespace QueueScale.Faults.Checker;
 /// <summary>A client's call from its beginning to its end, if one is known.</summary>
 internal sealed class Call(ClientEvent begin)
 {
+    public ClientEvent Begin => begin;
+
     public ClientEvent? End { get; set; }
 
     public Operation Operation => begin.Operation;

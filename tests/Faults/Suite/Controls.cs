@@ -66,6 +66,23 @@ internal sealed record Control(string Name, IReadOnlyList<string> Rules, Func<Ai
             await aim.StartWorkerAsync("");
             await aim.SubmitAsync(20, aim.Steps(20));
         }),
+        new("shown without telling Redis", ["C8"], async aim =>
+        {
+            for (var i = 0; i < 2; i++)
+            {
+                await aim.StartApiAsync(aim.ProtectionIsOff ? "show without telling Redis" : "");
+            }
+
+            await aim.StartWorkerAsync(""); // it makes the type known
+            await aim.UntilAsync("select off_until < clock_timestamp() from cache_switch");
+            for (var i = 0; i < 10; i++)
+            {
+                var job = await aim.Load.SubmitOneAsync(new Kind("read", 0, () => Submissions.Of("probe.noop") with { Delay = "PT1H" })) ?? throw new TimeoutException("No job was accepted.");
+                await aim.Load.ReadAsync(job, "one", api: 1);
+                await aim.Load.CancelAsync(job, "one", api: 0);
+                await aim.Load.ReadAsync(job, "one", api: 1);
+            }
+        }),
         new("endless prefetch", ["C1", "C12"], async aim =>
         {
             await aim.StartApiAsync();

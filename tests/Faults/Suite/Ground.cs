@@ -42,6 +42,7 @@ internal sealed class Ground : IAsyncDisposable
         BrokerFaults = new BrokerFaults(Broker);
         ApisToPostgres = TcpProxy.Start(() => Postgres.Port);
         ApisToBroker = TcpProxy.Start(() => Broker.Port);
+        ApisToRedis = TcpProxy.Start(() => Redis.Port);
         WorkersToPostgres = TcpProxy.Start(() => Postgres.Port);
         WorkersToBroker = TcpProxy.Start(() => Broker.Port);
     }
@@ -51,6 +52,8 @@ internal sealed class Ground : IAsyncDisposable
     public PostgresServer Postgres => servers.Servers.Postgres;
 
     public RabbitServer Broker => servers.Servers.Rabbit;
+
+    public RedisServer Redis => servers.Servers.Redis;
 
     public PostgresFaults PostgresFaults { get; }
 
@@ -65,6 +68,8 @@ internal sealed class Ground : IAsyncDisposable
     public TcpProxy ApisToPostgres { get; }
 
     public TcpProxy ApisToBroker { get; }
+
+    public TcpProxy ApisToRedis { get; }
 
     public TcpProxy WorkersToPostgres { get; }
 
@@ -102,7 +107,7 @@ internal sealed class Ground : IAsyncDisposable
         await EndMembersAsync();
         startedByHand.Clear();
         OwnEnds.Clear();
-        foreach (var proxy in (TcpProxy[])[ApisToPostgres, ApisToBroker, WorkersToPostgres, WorkersToBroker])
+        foreach (var proxy in (TcpProxy[])[ApisToPostgres, ApisToBroker, ApisToRedis, WorkersToPostgres, WorkersToBroker])
         {
             proxy.Switch(new ProxyMode.Pass());
         }
@@ -135,7 +140,7 @@ internal sealed class Ground : IAsyncDisposable
 
     /// <summary>An API that one fault needs for itself, and that no client knows. Whoever starts it ends it.</summary>
     public Task<Member> StartApiAsync(string name, params (string Key, string? Value)[] settings) =>
-        Member.StartAsync(this, name, TestApi, HostSettings.OfApi(Through(ApisToPostgres), BrokerThrough(ApisToBroker), Key), HostPlace.Here, settings);
+        Member.StartAsync(this, name, TestApi, HostSettings.OfApi(Through(ApisToPostgres), BrokerThrough(ApisToBroker), Key, $"{ApisToRedis.Address},password={Redis.Password}"), HostPlace.Here, settings);
 
     /// <summary>A worker that one fault needs for itself. Whoever starts it ends it.</summary>
     public Task<Member> StartWorkerAsync(string name, HostPlace place, params (string Key, string? Value)[] settings)
@@ -253,7 +258,7 @@ internal sealed class Ground : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await EndMembersAsync();
-        foreach (var proxy in (TcpProxy[])[ApisToPostgres, ApisToBroker, WorkersToPostgres, WorkersToBroker])
+        foreach (var proxy in (TcpProxy[])[ApisToPostgres, ApisToBroker, ApisToRedis, WorkersToPostgres, WorkersToBroker])
         {
             await proxy.DisposeAsync();
         }

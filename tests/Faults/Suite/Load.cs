@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -22,6 +23,14 @@ internal sealed class Load : IAsyncDisposable
 {
     private const int MostTries = 20;
 
+    /// <summary>One accepted job of so many is followed by two observers.</summary>
+    private const int ObservedOneOf = 20;
+
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>An observer gives a job up after so many glances.</summary>
+    private const int MostGlances = 80;
+
     private readonly ConcurrentQueue<ClientEvent> events = [];
     private readonly CancellationTokenSource stop = new();
     private HttpClient[] clients = [];
@@ -30,6 +39,7 @@ internal sealed class Load : IAsyncDisposable
     private readonly ConcurrentDictionary<long, Task> calls = [];
     private long lastCall;
     private int submitting;
+    private int accepted;
     private double slowest;
 
     public Load(Ground ground, int seed)
@@ -166,22 +176,55 @@ internal sealed class Load : IAsyncDisposable
     }
 
     /// <summary>Cancels a job.</summary>
-    public async Task CancelAsync(Guid job)
+    public Task CancelAsync(Guid job) => ShownAsync(Operation.Cancel, job, observer: null, Client());
+
+    /// <summary>Cancels a job through one API, and is shown what becomes of it.</summary>
+    public Task<JobState?> CancelAsync(Guid job, string observer, int api) => ShownAsync(Operation.Cancel, job, observer, clients[api]);
+
+    /// <summary>Looks at a job through one API.</summary>
+    public Task<JobState?> ReadAsync(Guid job, string observer, int api) => ShownAsync(Operation.Read, job, observer, clients[api]);
+
+    /// <returns>The state that the answer shows.</returns>
+    private async Task<JobState?> ShownAsync(Operation operation, Guid job, string? observer, HttpClient client)
     {
         var call = Interlocked.Increment(ref lastCall);
-        Note(new ClientEvent { Call = call, Phase = Phase.Invoke, Operation = Operation.Cancel, At = DateTime.UtcNow, Job = job });
-        var (phase, detail) = (Phase.Info, "");
+        Note(new ClientEvent { Call = call, Phase = Phase.Invoke, Operation = operation, At = DateTime.UtcNow, Job = job, Observer = observer });
+        var end = new ClientEvent { Call = call, Phase = Phase.Info, Operation = operation, At = DateTime.UtcNow, Job = job };
         try
         {
-            using var answer = await Client().PostAsync($"v1/jobs/{job}/cancel", null);
-            (phase, detail) = ((int)answer.StatusCode switch { < 300 => Phase.Ok, < 500 => Phase.Fail, _ => Phase.Info }, $"{(int)answer.StatusCode}");
+            using var answer = operation == Operation.Read ? await client.GetAsync($"v1/jobs/{job}") : await client.PostAsync($"v1/jobs/{job}/cancel", null);
+            end = end with { Phase = (int)answer.StatusCode switch { < 300 => Phase.Ok, < 500 => Phase.Fail, _ => Phase.Info }, Detail = $"{(int)answer.StatusCode}" };
+            if (end.Phase == Phase.Ok)
+            {
+                var text = await answer.Content.ReadAsStringAsync();
+                end = end with
+                {
+                    State = JsonSerializer.Deserialize<Job>(text, JobJson.Options)!.State,
+                    Version = answer.Headers.ETag is { } version ? long.Parse(version.Tag.Trim('"'), CultureInfo.InvariantCulture) : null,
+                };
+            }
+            else if (operation == Operation.Read && (end.Phase == Phase.Fail || answer.Headers.RetryAfter is null))
+            {
+                Odd.Enqueue($"{end.Detail} to a read of {job}");
+            }
         }
         catch (Exception error) when (error is HttpRequestException or TaskCanceledException or IOException)
         {
-            detail = error.Message;
+            end = end with { Phase = Phase.Info, State = null, Detail = error.Message };
         }
 
-        Note(new ClientEvent { Call = call, Phase = phase, Operation = Operation.Cancel, At = DateTime.UtcNow, Job = job, Detail = detail });
+        Note(end with { At = DateTime.UtcNow });
+        return end.State;
+    }
+
+    /// <summary>Follows a job until some time after its end, each time through another API.</summary>
+    private async Task ObserveAsync(Guid job, string observer)
+    {
+        for (var (glances, after) = (0, 0); glances < MostGlances && after < 4 && !stop.IsCancellationRequested; glances++)
+        {
+            after += await ReadAsync(job, observer, glances % clients.Length) is { } state && state.IsFinal() ? 1 : 0;
+            await Task.Delay(Glance, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     private async Task SubmitAsync(Kind kind)
@@ -206,11 +249,19 @@ internal sealed class Load : IAsyncDisposable
 
     private async Task OneAsync(Kind kind)
     {
-        if (await SubmitOneAsync(kind) is { } job && kind.CancelWithin is { } within)
+        if (await SubmitOneAsync(kind) is not { } job)
+        {
+            return;
+        }
+
+        var observed = Interlocked.Increment(ref accepted) % ObservedOneOf == 0 ? Task.WhenAll(ObserveAsync(job, "one"), ObserveAsync(job, "other")) : Task.CompletedTask;
+        if (kind.CancelWithin is { } within)
         {
             await Task.Delay(within * Chance());
             await CancelAsync(job);
         }
+
+        await observed;
     }
 
     private HttpClient Client() => clients[(int)(Chance() * clients.Length)];

@@ -113,6 +113,33 @@ internal static class Strikes
                 await Task.Delay(TimeSpan.FromSeconds(4));
             }
         }),
+        new("F7", "kill -9 of Redis", "redis", async s =>
+        {
+            await s.Ground.Redis.KillAsync();
+            await s.Ground.Redis.StartAsync();
+        }) { LongLaneOnly = true },
+        new("F7", "freeze of Redis", "redis", async s =>
+        {
+            s.Ground.Redis.Process!.SignalAll(Signal.Stop);
+            await Task.Delay(TimeSpan.FromSeconds(s.Chance.NextDouble() * 3)); // shorter than a key lives, or longer
+            s.Ground.Redis.Process!.SignalAll(Signal.Continue);
+        }),
+        new("F7", "loss of all that Redis holds, ten times", "redis", async s =>
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                await s.Ground.Redis.AskAsync("FLUSHALL");
+                await Task.Delay(100);
+            }
+        }) { LongLaneOnly = true },
+        new("F7", "memory of Redis used up", "redis", async s =>
+        {
+            await s.Ground.Redis.AskAsync("CONFIG SET maxmemory 1"); // even without any key it holds more
+            await Task.Delay(TimeSpan.FromSeconds(2));
+            await s.Ground.Redis.AskAsync("CONFIG SET maxmemory 64mb");
+        }) { LongLaneOnly = true },
+        Road("answers swallowed", "APIs to Redis", g => g.ApisToRedis, _ => new ProxyMode.SwallowResponses()) with { LongLaneOnly = true },
+        Road("delay of 20 to 80 ms", "APIs to Redis", g => g.ApisToRedis, s => new ProxyMode.Delay(TimeSpan.FromSeconds(0.02), TimeSpan.FromSeconds(0.08), s.Chance.Next())) with { LongLaneOnly = true },
         Road("connections cut after some bytes", "APIs to PostgreSQL", g => g.ApisToPostgres, s => new ProxyMode.ResetAfter(s.Chance.Next(20_000), Direction.ToTarget)) with { LongLaneOnly = true },
         Road("connections cut after some bytes", "workers to PostgreSQL", g => g.WorkersToPostgres, s => new ProxyMode.ResetAfter(s.Chance.Next(20_000))),
         Road("answers swallowed", "APIs to PostgreSQL", g => g.ApisToPostgres, _ => new ProxyMode.SwallowResponses()),
