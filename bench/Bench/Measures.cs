@@ -23,6 +23,7 @@ internal static class Measures
         new("drain", "50,000 probe.noop by one worker with the default slots", DrainAsync),
         new("telemetry", "throughput with metrics, traces and logs exported and /metrics scraped every second, in pairs with an equal process that does neither", TelemetryAsync),
         new("latency", "submit to start at 100 jobs/s for 30 s", LatencyAsync),
+        new("read", "GET /v1/jobs/ID over 64 keep-alive connections, in turn by an API without Redis and by one with it: one job, then 30,000 of which none is read again within two seconds", Reads.MeasureAsync),
         new("import", "csv.import of 1,000,000 orders against psql \\copy of the same file, 3 of each in turn", ImportAsync),
         new("handover", "the next run's start minus the signal, seen from outside, 20 of each; a checkpoint every 100 ms", HandoverAsync),
     ];
@@ -306,13 +307,13 @@ internal static class Measures
     }
 
     /// <summary>Job types are registered by workers: one comes and goes.</summary>
-    private static async Task RegisterTypesAsync(Ground ground)
+    internal static async Task RegisterTypesAsync(Ground ground)
     {
         var worker = await ground.StartWorkerAsync();
         await worker.Process.StopAsync(TimeSpan.FromSeconds(30));
     }
 
-    private static double Median(IEnumerable<double> values)
+    internal static double Median(IEnumerable<double> values)
     {
         var sorted = values.Order().ToArray();
         return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;

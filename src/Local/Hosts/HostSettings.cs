@@ -13,12 +13,16 @@ public static class HostSettings
     };
 
     /// <summary>An API process.</summary>
-    public static Dictionary<string, string?> OfApi(string postgres, string rabbitMq, string key, string? redis = null) => new(Of(postgres, rabbitMq))
+    public static Dictionary<string, string?> OfApi(string postgres, string rabbitMq, string key, string? redis = null)
     {
-        ["ConnectionStrings__Redis"] = redis,
-        ["Auth__BootstrapKey"] = key,
-        ["Api__DrainDelay"] = "00:00:00", // no proxy here that would have to notice
-    };
+        var settings = new Dictionary<string, string?>(Of(postgres, rabbitMq))
+        {
+            ["Auth__BootstrapKey"] = key,
+            ["Api__DrainDelay"] = "00:00:00", // no proxy here that would have to notice
+        };
+        if (redis is not null) settings["ConnectionStrings__Redis"] = redis;
+        return settings;
+    }
 
     /// <summary>A worker process with the probes switched on.</summary>
     public static Dictionary<string, string?> OfWorker(string postgres, string rabbitMq, string name, string dataRoot, params IReadOnlyList<string> queues)
