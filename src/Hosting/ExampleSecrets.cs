@@ -6,7 +6,7 @@ namespace QueueScale.Hosting;
 /// <summary>Secrets that stand in this project's examples or that a server has from the start: everybody knows them.</summary>
 public static class ExampleSecrets
 {
-    private static readonly string[] Known = ["trial-postgres", "trial-rabbitmq", "qs_trial-key-for-loopback-only", "for-development-only", "//guest:guest@"];
+    private static readonly string[] Known = ["trial-postgres", "trial-rabbitmq", "trial-redis", "qs_trial-key-for-loopback-only", "for-development-only", "//guest:guest@"];
 
     private static readonly string[] Keys = ["ConnectionStrings:Postgres", "ConnectionStrings:RabbitMq", "ConnectionStrings:Redis", "Auth:BootstrapKey"];
 

@@ -29,11 +29,11 @@ internal static class UpCommand
             }
         });
         var scaledObjects = new Option<FileInfo[]>("--scaled-object") { Description = $"With --workers {Auto}: the ScaledObjects to follow. Default: those of k8s/components/autoscaling.", HelpName = "FILE" };
-        var services = new Option<ServerPlace>("--services") { Description = "Where PostgreSQL and RabbitMQ run. auto: as installed programs, else in Docker, else installed with apt-get.", HelpName = "auto|docker|local" };
+        var services = new Option<ServerPlace>("--services") { Description = "Where PostgreSQL, RabbitMQ and Redis run. auto: as installed programs, else in Docker, else installed with apt-get.", HelpName = "auto|docker|local" };
         var detach = new Option<bool>("--detach") { Description = "Return when all is ready and leave it running; `down` ends it." };
         var json = Print.JsonOption();
 
-        var command = new Command("up", "Start PostgreSQL, RabbitMQ, the API and workers on this machine, privately. Starts what is missing where some of it runs.") { workers, scaledObjects, services, detach, json };
+        var command = new Command("up", "Start PostgreSQL, RabbitMQ, Redis, the API and workers on this machine, privately. Starts what is missing where some of it runs.") { workers, scaledObjects, services, detach, json };
         command.SetAction((parsed, stop) =>
         {
             var auto = parsed.GetValue(workers) == Auto;
