@@ -30,8 +30,10 @@ public sealed class Calls(RunningApi api, string? key = null)
         ["GetKey"] = KeyAsync,
         ["RotateKey"] = KeyAsync,
         ["RevokeKey"] = KeyAsync,
-        ["WatchJob"] = CancelledAsync, // its events end at once
-        ["RetryJob"] = CancelledAsync,
+        ["GetJob"] = FailedAsync,
+        ["ListRuns"] = FailedAsync,
+        ["WatchJob"] = FailedAsync, // its events end at once
+        ["RetryJob"] = FailedAsync,
         ["GetBulkRequest"] = BulkAsync,
         ["PutSchedule"] = () => Task.FromResult(Servers.NewName()),
         ["PauseQueue"] = () => Task.FromResult(Servers.NewName()),
@@ -197,6 +199,18 @@ public sealed class Calls(RunningApi api, string? key = null)
     {
         var id = await KeyAsync();
         Assert.Equal(204, (await SendAsync(Make(Contract.Kept.Find("RevokeKey"), id))).Status);
+        return id;
+    }
+
+    /// <summary>A job that has all that a job can have, and has run.</summary>
+    private async Task<string> FailedAsync()
+    {
+        var id = await JobAsync();
+        await api.Stage.ExecuteAsync($$"""
+            insert into runs (job, epoch, worker, started_at, ended_at, how, error, from_seq, handover_from) values ('{{id}}', 1, '{{id}}', now(), now(), 'failed', '{"code": "c", "message": "m"}', 0, now());
+            update jobs set state = 6, epoch = 2, attempts = 1, progress = '{"done": 5, "total": 10, "percent": 50, "message": "half"}', error = '{"code": "c", "message": "m"}', result = '[null]', tags = '{t}',
+              started_at = now(), finished_at = now(), checkpointed_at = now(), run_at = now() where id = '{{id}}'
+            """);
         return id;
     }
 
