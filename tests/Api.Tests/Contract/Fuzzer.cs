@@ -121,6 +121,13 @@ internal sealed class Fuzzer(Contract contract, IReadOnlyList<string> jobs, IRea
             }
         }
 
+        if (spoilt && random.Next(3) == 0 && Edges(body, values).ToArray() is { Length: > 0 } edges)
+        {
+            var (at, name, value) = values.Pick(edges);
+            at[name] = value;
+            return body!.ToJsonString(AsWritten);
+        }
+
         var put = new List<string>();
         for (var faults = spoilt ? random.Next(1, 4) : 0; faults > 0; faults--)
         {
@@ -157,6 +164,25 @@ internal sealed class Fuzzer(Contract contract, IReadOnlyList<string> jobs, IRea
         }
 
         return text;
+    }
+
+    /// <summary>Members of jobs and of their inputs that have bounds, with values at these and beyond.</summary>
+    private IEnumerable<(JsonObject At, string Name, JsonNode Value)> Edges(JsonNode? body, SchemaValues values)
+    {
+        foreach (var job in Objects(body).Where(one => one["type"] is JsonValue type && types.ContainsKey($"{type}")))
+        {
+            var inputs = types[$"{job["type"]}"].TryGetProperty("properties", out var members) ? members : default;
+            foreach (var (at, schemas) in new[] { (job, contract.Schemas.Single(schema => schema.Name == "SubmitJob").Value.GetProperty("properties")), (job["input"] as JsonObject, inputs) })
+            {
+                foreach (var member in at is not null && schemas.ValueKind == JsonValueKind.Object ? schemas.EnumerateObject() : default)
+                {
+                    foreach (var value in values.Edges(member.Value))
+                    {
+                        yield return (at!, member.Name, value);
+                    }
+                }
+            }
+        }
     }
 
     /// <summary>One in ten spoilt bodies is no JSON, or far too long.</summary>

@@ -60,6 +60,29 @@ internal sealed class SchemaValues(JsonElement root, Random random)
         };
     }
 
+    /// <summary>A value at one of the bounds that a schema sets, or one beyond it; absent where it sets none.</summary>
+    public IReadOnlyList<JsonNode> Edges(JsonElement schema)
+    {
+        var edges = new List<JsonNode>();
+        foreach (var bound in schema.ValueKind == JsonValueKind.Object ? schema.EnumerateObject() : default)
+        {
+            switch (bound.Name)
+            {
+                case "minimum" or "maximum":
+                    edges.AddRange([bound.Value.GetDecimal(), bound.Value.GetDecimal() + (bound.Name == "maximum" ? 1 : -1)]);
+                    break;
+                case "minLength" or "maxLength":
+                    edges.AddRange([new string('x', bound.Value.GetInt32()), new string('x', bound.Value.GetInt32() + (bound.Name == "maxLength" ? 1 : -1))]);
+                    break;
+                case "maxItems":
+                    edges.AddRange([.. new[] { bound.Value.GetInt32(), bound.Value.GetInt32() + 1 }.Select(count => new JsonArray([.. Enumerable.Range(0, count).Select(_ => Fitting(schema.GetProperty("items")))]))]);
+                    break;
+            }
+        }
+
+        return edges;
+    }
+
     /// <summary>Any JSON.</summary>
     public JsonNode? Anything(int depth = 0) => random.Next(depth > Deepest ? 5 : 7) switch
     {
