@@ -40,6 +40,11 @@ public sealed class OutageTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
         stage.Servers.All.Postgres.Process!.SignalAll(Signal.Stop);
         await AnswersInTimeAsync(api);
         Assert.Equal(200, (await GetAsync(api, "health/live")).Status);
+        using (var list = await http.SendAsync(new HttpRequestMessage(HttpMethod.Get, new Uri(api.Url, "v1/jobs")) { Headers = { Authorization = new("Bearer", Stage.Key) } }))
+        {
+            Assert.Equal((503, true), ((int)list.StatusCode, list.Headers.ConnectionClose)); // what was given up must not meet the connection's next request
+        }
+
         var ready = await GetAsync(api, "health/ready");
         Assert.Equal((503, "1"), (ready.Status, ready.Headers.RetryAfter?.ToString()));
 

@@ -245,7 +245,7 @@ internal static class JobEndpoints
             : new Refusal(409, "job-has-not-failed", "The job has not failed.", $"It is {JsonNamingPolicy.CamelCase.ConvertName(job.State.ToString())}; only a failed or cancelled job is run again.");
     }
 
-    private static async Task ListAsync(HttpContext context, JobReader jobs, JobViews views)
+    private static async Task<IResult> ListAsync(HttpContext context, JobReader jobs, JobViews views)
     {
         var (filter, fields) = JobQuery.Read(context, JobQuery.OfList, query => (query.Filter(), query.Fields()));
 
@@ -254,7 +254,7 @@ internal static class JobEndpoints
         await views.ShownAsync(found.Jobs.Select(job => job.Id));
         var page = found.Jobs.Count > filter.Limit ? new Page<Job>([.. found.Jobs.Take(filter.Limit)], Next(found.Jobs[filter.Limit - 1].Id))
             : new Page<Job>(found.Jobs, found.LookedTo is { } last ? Next(last) : null);
-        await (fields is null ? context.Response.WriteAsJsonAsync(page) : context.Response.WriteAsJsonAsync(new Page<JsonObject>([.. page.Items.Select(job => Only(JsonSerializer.SerializeToNode(job, Json)!.AsObject(), fields))], page.Next)));
+        return fields is null ? TypedResults.Json(page) : TypedResults.Json(new Page<JsonObject>([.. page.Items.Select(job => Only(JsonSerializer.SerializeToNode(job, Json)!.AsObject(), fields))], page.Next));
 
         string Next(Guid after)
         {

@@ -12,18 +12,23 @@ internal static class StoreDeadline
     {
         var context = invocation.HttpContext;
         var callerGone = context.RequestAborted;
+        Task<object?>? handling = null;
         try
         {
             return await WithinAsync(
                 limit =>
                 {
                     context.RequestAborted = limit;
-                    return next(invocation).AsTask();
+                    return handling = next(invocation).AsTask();
                 }, callerGone);
         }
         finally
         {
             context.RequestAborted = callerGone;
+            if (handling is { IsCompleted: false })
+            {
+                context.Response.Headers.Connection = "close"; // what is given up goes on for a moment, with a context that the connection's next request would share
+            }
         }
     }
 
