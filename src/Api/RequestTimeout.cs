@@ -8,8 +8,13 @@ internal static class RequestTimeout
     public static RequestTimeoutPolicy Policy(TimeSpan limit) => new()
     {
         Timeout = limit,
-        WriteTimeoutResponse = _ => throw new Refusal(503, "timed-out", "The request took too long.",
-            $"It was given up after {limit.TotalSeconds} s (Api:RequestTimeout). Whether a write was done is unknown; a large body may have come too slowly.") { RetryAfter = TimeSpan.FromSeconds(1) },
+        WriteTimeoutResponse = context =>
+        {
+            SafeHeaders.Set(context);
+            context.Response.Headers.Connection = "close"; // what is given up may go on for a moment
+            throw new Refusal(503, "timed-out", "The request took too long.",
+                $"It was given up after {limit.TotalSeconds} s (Api:RequestTimeout). Whether a write was done is unknown; a large body may have come too slowly.") { RetryAfter = TimeSpan.FromSeconds(1) };
+        },
     };
 
     /// <summary>This request waits on purpose.</summary>

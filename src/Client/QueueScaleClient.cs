@@ -62,7 +62,11 @@ public sealed class QueueScaleClient : IDisposable
     public async Task<IReadOnlyList<Guid>> SubmitBatchAsync(IReadOnlyCollection<SubmitJob> jobs, string idempotencyKey, CancellationToken cancellation = default) =>
         (await RepeatAsync(() => PostAsync<BatchAccepted>("v1/jobs/batch", jobs, cancellation, idempotencyKey), cancellation)).Ids;
 
-    /// <summary>Reads one job.</summary>
+    /// <summary>Reads one job as it is now, and not as somebody has read it a moment ago. To follow a job, <see cref="WatchAsync"/> costs the API less.</summary>
+    public Task<Job> GetJobNowAsync(Guid id, CancellationToken cancellation = default) =>
+        SendAsync<Job>(new HttpRequestMessage(HttpMethod.Get, $"v1/jobs/{id}") { Headers = { CacheControl = new CacheControlHeaderValue { NoCache = true } } }, cancellation);
+
+    /// <summary>Reads one job, as it was at most two seconds ago.</summary>
     public Task<Job> GetJobAsync(Guid id, CancellationToken cancellation = default) => GetAsync<Job>($"v1/jobs/{id}", cancellation);
 
     /// <summary>Submits one job and waits for its end, up to a minute.</summary>

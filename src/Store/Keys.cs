@@ -8,8 +8,9 @@ namespace QueueScale.Store;
 /// <param name="Tenant">Whose jobs it is for.</param>
 /// <param name="Hash">SHA-256 of the whole key.</param>
 /// <param name="Scopes">What it lets its bearer do.</param>
+/// <param name="ExpiresAt">When it ends.</param>
 /// <param name="IsLive">Neither revoked nor over.</param>
-public sealed record KnownKey(int Tenant, byte[] Hash, IReadOnlyList<KeyScope> Scopes, bool IsLive);
+public sealed record KnownKey(int Tenant, byte[] Hash, IReadOnlyList<KeyScope> Scopes, DateTime? ExpiresAt, bool IsLive);
 
 /// <summary>A checked key that is to be stored.</summary>
 /// <param name="Id">Its public part.</param>
@@ -44,10 +45,10 @@ public sealed class Keys(Database database)
     public async Task<KnownKey?> FindAsync(string id, CancellationToken cancellation)
     {
         await using var command = database.General.CreateCommand(
-            "select tenant, hash, scopes, revoked_at is null and coalesce(expires_at > clock_timestamp(), true) from api_keys where id = $1").With(id);
+            "select tenant, hash, scopes, expires_at, revoked_at is null and coalesce(expires_at > clock_timestamp(), true) from api_keys where id = $1").With(id);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         return await reader.ReadAsync(cancellation)
-            ? new KnownKey(reader.GetInt32(0), reader.GetFieldValue<byte[]>(1), Scopes(reader, 2), reader.GetBoolean(3))
+            ? new KnownKey(reader.GetInt32(0), reader.GetFieldValue<byte[]>(1), Scopes(reader, 2), reader.TimeOrNull(3), reader.GetBoolean(4))
             : null;
     }
 
@@ -126,19 +127,20 @@ public sealed class Keys(Database database)
     /// <param name="newId">The public part of the new one.</param>
     /// <param name="newHash">SHA-256 of the new one.</param>
     /// <param name="overlap">For so long both are valid.</param>
+    /// <param name="end">The new one ends no later than this, nor than the other one would have.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <returns>The new key; null where there is no such key, or none that is live.</returns>
-    public async Task<ApiKey?> RotateAsync(string id, int? tenant, string newId, byte[] newHash, TimeSpan overlap, CancellationToken cancellation)
+    public async Task<ApiKey?> RotateAsync(string id, int? tenant, string newId, byte[] newHash, TimeSpan overlap, DateTime? end, CancellationToken cancellation)
     {
         await using var command = database.General.CreateCommand(
             $"""
             with o as (
-              update api_keys set expires_at = least(expires_at, clock_timestamp() + $5)
-              where id = $1 and ($2 is null or tenant = $2) and revoked_at is null and coalesce(expires_at > clock_timestamp(), true) returning *),
-            k as (insert into api_keys (id, hash, name, tenant, scopes) select $3, $4, o.name, o.tenant, o.scopes from o returning *)
+              select * from api_keys where id = $1 and ($2 is null or tenant = $2) and revoked_at is null and coalesce(expires_at > clock_timestamp(), true) for no key update),
+            u as (update api_keys k set expires_at = least(k.expires_at, clock_timestamp() + $5) from o where k.id = o.id),
+            k as (insert into api_keys (id, hash, name, tenant, scopes, expires_at) select $3, $4, o.name, o.tenant, o.scopes, least(o.expires_at, $6) from o returning *)
             select {Columns} from k join tenants t on t.id = k.tenant
             """)
-            .With(id).With(tenant, NpgsqlDbType.Integer).With(newId).With(newHash).With(overlap);
+            .With(id).With(tenant, NpgsqlDbType.Integer).With(newId).With(newHash).With(overlap).With(end, NpgsqlDbType.TimestampTz);
         return (await ReadAsync(command, cancellation)).SingleOrDefault();
     }
 

@@ -5,14 +5,14 @@ public sealed class Queues(Database database)
 {
     private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(5);
 
-    /// <summary>Wake-ups that are on their way are void from now on, so everything counts as parked.</summary>
+    /// <summary>Wake-ups that are on their way are void from now on, so everything counts as parked. An API of a version that knows no pauses may have opened a lane of a paused queue: it is closed again.</summary>
     private const string Pause = """
         with q as (
-          insert into queues as q (name, paused) values ($1, true) on conflict (name) do update set paused = true where not q.paused
+          insert into queues as q (name, paused) values ($1, true) on conflict (name) do update set paused = true
           returning name)
         insert into lanes as l (queue, lane, fed, turn)
         select q.name, v.lane, '-infinity', 1 from q, (values (0::smallint), (1::smallint)) as v(lane) order by 1, 2
-        on conflict (queue, lane) do update set fed = excluded.fed, turn = l.turn + 1, probe_at = null, probe_sent = null, probes = 0
+        on conflict (queue, lane) do update set fed = excluded.fed, turn = l.turn + 1, probe_at = null, probe_sent = null, probes = 0 where l.fed > '-infinity'
         """;
 
     /// <summary>The feeder begins anew with the oldest job, in a new turn.</summary>

@@ -35,6 +35,17 @@ public sealed class CacheTests(CachingApis apis) : IClassFixture<CachingApis>, I
     }
 
     [Fact]
+    public async Task Who_asks_for_the_job_as_it_is_now_gets_it_from_PostgreSQL_and_nobody_sees_an_older_one_after_that()
+    {
+        var job = await SubmitAsync();
+        Assert.Equal("queued", (await GetAsync(apis.First, job)).Text("state"));
+        await apis.Stage.ExecuteAsync($"update jobs set state = 3 where id = '{job}'");
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(apis.Second.Url, $"v1/jobs/{job}")) { Headers = { CacheControl = new() { NoCache = true } } };
+        Assert.Equal("retrying", (await Answer.OfAsync(await http.SendAsync(request))).Text("state"));
+        Assert.Equal("retrying", (await GetAsync(apis.First, job)).Text("state"));
+    }
+
+    [Fact]
     public async Task A_job_that_has_succeeded_is_in_the_memory_of_the_API_that_showed_it()
     {
         var job = await SubmitAsync();

@@ -66,11 +66,40 @@ public sealed class KeyTests(RunningApi api)
         using var fresh = With(rotated.Text("key")!);
         Assert.Equal((200, 200), ((await GetAsync(old, "v1/jobs")).Status, (await GetAsync(fresh, "v1/jobs")).Status));
         Assert.InRange((await api.GetAsync($"v1/keys/{Id(key)}")).Json.GetProperty("expiresAt").GetDateTime() - DateTime.UtcNow, TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(1));
-        Assert.False((await api.GetAsync(rotated.Headers.Location!.ToString())).Json.TryGetProperty("expiresAt", out _));
+        Assert.InRange((await api.GetAsync(rotated.Headers.Location!.ToString())).Json.GetProperty("expiresAt").GetDateTime() - DateTime.UtcNow, TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(5));
 
         await api.Stage.ExecuteAsync($"update api_keys set expires_at = now() - interval '1 s' where id = '{Id(key)}'");
         await Waiting.UntilAsync(async () => (await GetAsync(old, "v1/jobs")).Status == 401);
         Assert.Equal(200, (await GetAsync(fresh, "v1/jobs")).Status);
+    }
+
+    [Fact]
+    public async Task Who_has_a_key_for_a_while_makes_none_for_longer()
+    {
+        var end = DateTime.UtcNow.AddMinutes(5);
+        using var admin = With(await CreateAsync($$"""{"name": "for a while", "scopes": ["admin"], "expiresAt": "{{end:O}}"}"""));
+        Assert.Equal(end, (await SendAsync(admin, """{"name": "n", "scopes": ["admin"]}""")).Json.GetProperty("expiresAt").GetDateTime(), TimeSpan.FromMilliseconds(1));
+        (await SendAsync(admin, $$"""{"name": "n", "scopes": ["admin"], "expiresAt": "{{end.AddSeconds(1):O}}"}""")).MustRefuse(422, "/expiresAt");
+        var ours = await CreateAsync("""{"name": "without end", "scopes": ["admin"]}""");
+        var rotated = await Answer.OfAsync(await admin.PostAsync(new Uri($"v1/keys/{Id(ours)}/rotate", UriKind.Relative), null));
+        Assert.Equal(end, rotated.Json.GetProperty("expiresAt").GetDateTime(), TimeSpan.FromMilliseconds(1));
+    }
+
+    [Fact]
+    public async Task Who_follows_a_job_with_a_key_that_is_revoked_hears_no_more_of_it()
+    {
+        var key = await CreateAsync("""{"name": "follows", "scopes": ["read"]}""");
+        var job = await api.AcceptedAsync();
+        using var bearer = With(key);
+        using var answer = await bearer.GetAsync(new Uri($"v1/jobs/{job}/events", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead);
+        using var events = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        while (!(await events.ReadLineAsync())!.StartsWith("data:", StringComparison.Ordinal))
+        {
+        }
+
+        Assert.Equal(204, (await api.DeleteAsync($"v1/keys/{Id(key)}")).Status);
+        await api.Stage.ExecuteAsync($"update jobs set interruptions = 1 where id = '{job}'");
+        Assert.DoesNotContain("data:", await events.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(20)), StringComparison.Ordinal);
     }
 
     [Theory]

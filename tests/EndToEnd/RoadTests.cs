@@ -195,9 +195,9 @@ public sealed class RoadTests(Road road) : IClassFixture<Road>
             await Client.ResumeQueueAsync(Bulk);
         }
 
-        var resumedAt = await road.Stage.ScalarAsync<DateTime>("select resumed_at from queues");
+        var resumedAt = await road.Stage.ScalarAsync<DateTime>("select resumed_at from queues where name = $1", Bulk);
         await Waiting.UntilAsync(async () => await road.Stage.ScalarAsync<long>("select count(*) from jobs where id = any($1) and state = 5", jobs) == jobs.Count);
-        Assert.Equal(1, await road.Stage.ScalarAsync<int>("select max(epoch) from jobs where id = any($1)", jobs));
+        Assert.Equal(0, await road.Stage.ScalarAsync<int>("select max(interruptions + attempts + crashes) from jobs where id = any($1)", jobs)); // a claim that waits for a slot in vain counts as none of these
         Assert.InRange(await road.Stage.ScalarAsync<double>("select extract(epoch from min(started_at) - $2)::float8 from jobs where id = any($1) and started_at > $2", jobs, resumedAt), 0, 2);
     }
 

@@ -6,7 +6,7 @@ namespace QueueScale.Tests;
 public sealed class AuthorMistakeTests
 {
     // Nothing is there: a worker that came so far as to connect would say something else.
-    private static readonly string[] Nowhere = ["--ConnectionStrings:Postgres", "Host=127.0.0.1;Port=1;Username=nobody", "--ConnectionStrings:RabbitMq", "amqp://127.0.0.1:1/"];
+    private static readonly string[] Nowhere = ["--ConnectionStrings:Postgres", "Host=127.0.0.1;Port=1;Username=nobody", "--ConnectionStrings:RabbitMq", "amqp://nobody:nothing@127.0.0.1:1/"];
 
     [Fact]
     public async Task A_class_without_a_name_is_refused() =>

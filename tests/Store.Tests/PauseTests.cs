@@ -86,6 +86,7 @@ public sealed class PauseTests(Stage stage) : IClassFixture<Stage>
         await using Steps steps = new(stage), others = new(stage);
         var queues = new Queues(others.Database);
         using var worker = steps.RegisterWorker();
+        var midway = 0;
         for (var round = 0; round < 20; round++)
         {
             var jobs = await steps.SubmitAsync(200, queue);
@@ -95,7 +96,10 @@ public sealed class PauseTests(Stage stage) : IClassFixture<Stage>
             var running = await stage.ScalarAsync<long>("select count(*) from jobs where id = any($1) and state = 2", jobs);
             await claiming;
             Assert.Equal(running, claimed);
+            midway += claimed is > 0 and < 200 ? 1 : 0;
             await queues.ResumeAsync(queue, default);
         }
+
+        Assert.InRange(midway, 1, 20);
     }
 }

@@ -69,7 +69,7 @@ public sealed class Caller : IAsyncDisposable
 
     private Task SubmitAsync() => CallAsync(async () =>
     {
-        using var answer = await http.PostAsJsonAsync("v1/jobs", new SubmitJob { Type = "probe.noop" }, JobJson.Options);
+        using var answer = await http.PostAsJsonAsync("v1/jobs", new { type = "probe.noop" }, JobJson.Options);
         answer.EnsureSuccessStatusCode();
         accepted.Add((await answer.Content.ReadFromJsonAsync<Job>(JobJson.Options))!.Id);
     }, "submit");

@@ -8,6 +8,9 @@ namespace QueueScale.Api;
 internal static class BulkEndpoints
 {
     public const int FastestRate = 100_000;
+    private const int CountAtOnce = 2;
+
+    private static readonly SemaphoreSlim Counting = new(CountAtOnce);
 
     private const string Example = "/v1/bulk/0192f0c1-8a3b-7c4d-9e5f-60718293a4b5";
 
@@ -29,6 +32,24 @@ internal static class BulkEndpoints
     private static async Task BeginAsync(BulkAction action, string[] names, HttpContext context, BulkRequests requests)
     {
         var (request, dryRun) = JobQuery.Read(context, names, query => (Wanted(action, query, context), query.Flag("dryRun")));
+        if (!await Counting.WaitAsync(0))
+        {
+            throw new Refusal(503, "overloaded", "Others count jobs here already.", $"Nothing was done. At most {CountAtOnce} requests in bulk are counted at once, because each keeps PostgreSQL busy. Try again later.") { RetryAfter = TimeSpan.FromSeconds(2) };
+        }
+
+        try
+        {
+            RequestTimeout.Lift(context);
+            await BeginAsync(request, dryRun, context, requests);
+        }
+        finally
+        {
+            Counting.Release();
+        }
+    }
+
+    private static async Task BeginAsync(NewBulkRequest request, bool dryRun, HttpContext context, BulkRequests requests)
+    {
         if (dryRun)
         {
             await context.Response.WriteAsJsonAsync(new BulkCount(await requests.CountAsync(request, context.Tenant(), context.RequestAborted)));

@@ -28,7 +28,7 @@ internal static class JobEndpoints
             .Accepts<SubmitJob>("application/json").TakesIdempotencyKey(200, 202).TakesWait(200, 202).Produces<Job>(202).Produces<Job>().TellsLocation(JobExample, 200, 202).ProducesProblems(400, 413, 415, 422, 429, 503);
         jobs.MapPost("/jobs/batch", SubmitBatchAsync).WithName("SubmitBatch").Needs(KeyScope.Submit).WithSummary("Submits up to 10,000 jobs: all or none.")
             .Accepts<SubmitJob[]>("application/json", JsonBody.LinesType, JsonBody.OtherLinesType).TakesIdempotencyKey(202).Produces<BatchAccepted>(202).ProducesProblems(400, 413, 415, 422, 429, 503);
-        jobs.MapGet("/jobs/{id}", ReadAsync).WithName("GetJob").Needs(KeyScope.Read).WithSummary("Reads a job.").TakesQuery("fields").TakesWait(200, 304).TakesVersion().Produces<Job>().Produces(304).ProducesProblems(400, 404, 503);
+        jobs.MapGet("/jobs/{id}", ReadAsync).WithName("GetJob").Needs(KeyScope.Read).WithSummary("Reads a job, as it was at most two seconds ago; with Cache-Control: no-cache as it is now.").TakesQuery("fields").TakesWait(200, 304).TakesVersion().Produces<Job>().Produces(304).ProducesProblems(400, 404, 503);
         jobs.MapGet("/jobs/{id}/events", EventsAsync).WithName("WatchJob").Needs(KeyScope.Read).WithSummary("Tells what happens to a job, as server-sent events, until it is final.")
             .Produces<string>(200, "text/event-stream").ProducesProblems(404, 503);
         var reading = routes.MapGroup("/v1").WithTags("Jobs").AddEndpointFilter(StoreDeadline.ApplyAsync);
@@ -168,7 +168,9 @@ internal static class JobEndpoints
     {
         var wait = Waiting.Wanted(context);
         var fields = JobQuery.Read(context, ["fields"], query => query.Fields());
-        var view = await FindAsync(Id(id), context, views);
+        var view = context.Request.GetTypedHeaders().CacheControl is { NoCache: true }
+            ? JobView.Of(await StoreDeadline.WithinAsync(limit => views.ReadNowAsync(Id(id), context.Tenant(), limit), context.RequestAborted) ?? throw NoJob(id))
+            : await FindAsync(Id(id), context, views);
         if (wait is { } patience && !view.State.IsFinal() && await waiting.UntilFinalAsync(view.Id, patience, context) is { } seen)
         {
             view = JobView.Of(seen);
@@ -231,16 +233,17 @@ internal static class JobEndpoints
 
     private static async Task<Job> RetryAsync(string id, HttpContext context, Retries retries, WakeUps wakeUps, JobViews views)
     {
+        var (tenant, aborted) = (context.Tenant(), context.RequestAborted);
         var fromStart = JobQuery.Read(context, ["from"], query => query.FromStart());
-        var queued = await retries.RetryAsync([Id(id)], context.Tenant(), fromStart, context.RequestAborted);
+        var queued = await retries.RetryAsync([Id(id)], tenant, fromStart, aborted);
         wakeUps.Send(queued);
-        var job = (await views.ReadNowAsync(Id(id), context.Tenant(), context.RequestAborted))?.Job ?? throw NoJob(id);
+        var job = (await views.ReadNowAsync(Id(id), tenant, aborted))?.Job ?? throw NoJob(id);
         if (queued.Count == 1)
         {
             return job;
         }
 
-        throw job.State is JobState.Failed or JobState.Cancelled && await retries.KeyHolderAsync(job.Id, context.Tenant(), context.RequestAborted) is { } holder
+        throw job.State is JobState.Failed or JobState.Cancelled && await retries.KeyHolderAsync(job.Id, tenant, aborted) is { } holder
             ? new Refusal(409, "unique-key-taken", "Another job has the unique key.", $"Job {holder}, which is not final, has the key '{job.UniqueKey}'. Wait until it has ended, or cancel it.")
             : new Refusal(409, "job-has-not-failed", "The job has not failed.", $"It is {JsonNamingPolicy.CamelCase.ConvertName(job.State.ToString())}; only a failed or cancelled job is run again.");
     }

@@ -15,7 +15,7 @@ internal static class KeyEndpoints
     public static void MapKeys(this IEndpointRouteBuilder routes)
     {
         var keys = routes.MapGroup("/v1/keys").WithTags("Keys").AddEndpointFilter(StoreDeadline.ApplyAsync).AddEndpointFilter(KeepNowhereAsync);
-        keys.MapPost("", CreateAsync).WithName("CreateKey").WithSummary("Makes a key, and shows it this once.").Needs(KeyScope.Admin)
+        routes.MapPost("/v1/keys", CreateAsync).WithTags("Keys").AddEndpointFilter(KeepNowhereAsync).WithName("CreateKey").WithSummary("Makes a key, and shows it this once.").Needs(KeyScope.Admin)
             .Accepts<NewApiKey>("application/json").Produces<ApiKey>(201).TellsLocation(Example, 201).ProducesProblems(400, 413, 415, 422, 503);
         keys.MapGet("", ListAsync).WithName("ListKeys").WithSummary("Lists keys, without their secrets.").Needs(KeyScope.Admin).TakesQuery("limit", "after").Produces<Page<ApiKey>>().ProducesProblems(400, 503);
         keys.MapGet("/{id}", ReadAsync).WithName("GetKey").WithSummary("Reads a key, without its secret.").Needs(KeyScope.Admin).Produces<ApiKey>().ProducesProblems(404, 503);
@@ -29,8 +29,9 @@ internal static class KeyEndpoints
         using var body = await JsonBody.ReadAsync(context, LongestBody);
         var caller = context.Caller();
         var key = KeyText.New();
-        var own = await keys.TenantAsync(caller.Tenant, context.RequestAborted);
-        var created = await keys.CreateAsync(KeyReader.Read(body.Json.RootElement, caller, own, key, clock.GetUtcNow().UtcDateTime), context.RequestAborted);
+        var own = await StoreDeadline.WithinAsync(limit => keys.TenantAsync(caller.Tenant, limit), context.RequestAborted);
+        var wanted = KeyReader.Read(body.Json.RootElement, caller, own, key, clock.GetUtcNow().UtcDateTime);
+        var created = await StoreDeadline.WithinAsync(limit => keys.CreateAsync(wanted, limit), context.RequestAborted);
         return Shown(created, key);
     }
 
@@ -44,7 +45,7 @@ internal static class KeyEndpoints
             throw new Refusal(403, "forbidden", "The key does not allow this.", $"Key '{id}' has the scope {Scopes.Name(lacking)}, which your own key does not have; nobody grants what they lack.");
         }
 
-        var made = await keys.RotateAsync(id, caller.KeysOf, key.Id, key.Hash, overlap, context.RequestAborted)
+        var made = await keys.RotateAsync(id, caller.KeysOf, key.Id, key.Hash, overlap, caller.ExpiresAt, context.RequestAborted)
             ?? throw new Refusal(409, "key-has-ended", "The key has ended.", $"Key '{id}' was revoked or is over. Make a new one with POST /v1/keys.");
         book.Forget(id);
         return Shown(made, key);

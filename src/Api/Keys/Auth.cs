@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Options;
-using QueueScale.Contracts;
 
 namespace QueueScale.Api;
 
@@ -8,8 +7,6 @@ namespace QueueScale.Api;
 internal sealed class Auth(RequestDelegate next, KeyBook book, RateLimit limit, IOptions<AuthOptions> options)
 {
     private const string Scheme = "Bearer ";
-
-    private static readonly Caller Bootstrap = new(Store.Keys.FirstTenant, "bootstrap", Enum.GetValues<KeyScope>());
 
     private readonly byte[]? bootstrap = options.Value.BootstrapKey is { } key ? KeyText.HashOf(key) : null;
 
@@ -41,7 +38,7 @@ internal sealed class Auth(RequestDelegate next, KeyBook book, RateLimit limit, 
         var text = header[Scheme.Length..].Trim();
         if (bootstrap is not null && CryptographicOperations.FixedTimeEquals(KeyText.HashOf(text), bootstrap))
         {
-            return Bootstrap;
+            return Caller.Bootstrap;
         }
 
         if (KeyText.Read(text) is not { } key || await book.FindAsync(key.Id) is not { IsLive: true } known || !CryptographicOperations.FixedTimeEquals(key.Hash, known.Hash))
@@ -50,6 +47,6 @@ internal sealed class Auth(RequestDelegate next, KeyBook book, RateLimit limit, 
         }
 
         book.NoteUse(key.Id);
-        return new Caller(known.Tenant, key.Id, known.Scopes);
+        return new Caller(known.Tenant, key.Id, known.Scopes, known.ExpiresAt);
     }
 }

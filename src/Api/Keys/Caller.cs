@@ -6,8 +6,12 @@ namespace QueueScale.Api;
 /// <param name="Tenant">Whose jobs it sees.</param>
 /// <param name="Key">The id of its key.</param>
 /// <param name="Scopes">What it may do.</param>
-internal sealed record Caller(int Tenant, string Key, IReadOnlyList<KeyScope> Scopes)
+/// <param name="ExpiresAt">When its key ends.</param>
+internal sealed record Caller(int Tenant, string Key, IReadOnlyList<KeyScope> Scopes, DateTime? ExpiresAt = null)
 {
+    /// <summary>Who has the key of the settings.</summary>
+    public static readonly Caller Bootstrap = new(Store.Keys.FirstTenant, "bootstrap", Enum.GetValues<KeyScope>());
+
     /// <summary>The tenants whose keys it sees: null for all of them.</summary>
     public int? KeysOf => Tenant == Store.Keys.FirstTenant ? null : Tenant;
 

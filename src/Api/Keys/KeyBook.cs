@@ -10,6 +10,9 @@ internal sealed class KeyBook(Store.Keys keys, TimeProvider clock)
 
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(2);
 
+    /// <summary>Whoever makes up keys keeps no more connections than this from others.</summary>
+    private readonly SemaphoreSlim strangers = new(4);
+
     private readonly ConcurrentDictionary<string, (Task<KnownKey?> Lookup, long At)> known = [];
     private ConcurrentDictionary<string, bool> used = [];
 
@@ -23,18 +26,50 @@ internal sealed class KeyBook(Store.Keys keys, TimeProvider clock)
 
         if (known.Count >= Most)
         {
-            known.Clear(); // whoever makes up keys cannot fill the memory with them
+            foreach (var made in known.Where(one => !IsKey(one.Value.Lookup)))
+            {
+                known.TryRemove(made.Key, out _); // nor does he fill the memory
+            }
         }
 
-        entry = (StoreDeadline.WithinAsync(limit => keys.FindAsync(id, limit), CancellationToken.None), clock.GetTimestamp());
+        var isKnown = entry.Lookup is { } lookup && IsKey(lookup);
+        entry = (StoreDeadline.WithinAsync(limit => isKnown ? keys.FindAsync(id, limit) : FindStrangeAsync(id, limit), CancellationToken.None), clock.GetTimestamp());
         known[id] = entry;
         return entry.Lookup;
+    }
+
+    /// <summary>Whether a caller that was let in would be let in now; also true while PostgreSQL does not answer.</summary>
+    public async Task<bool> IsStillInAsync(Caller caller)
+    {
+        try
+        {
+            return caller.Key == Caller.Bootstrap.Key || await FindAsync(caller.Key) is { IsLive: true };
+        }
+        catch (StoreUnavailable)
+        {
+            return true;
+        }
     }
 
     /// <summary>Does not believe any longer what was known of a key.</summary>
     public void Forget(string id) => known.TryRemove(id, out _);
 
     public void NoteUse(string id) => used.TryAdd(id, true);
+
+    private static bool IsKey(Task<KnownKey?> lookup) => lookup is { IsCompletedSuccessfully: true, Result: not null };
+
+    private async Task<KnownKey?> FindStrangeAsync(string id, CancellationToken limit)
+    {
+        await strangers.WaitAsync(limit);
+        try
+        {
+            return await keys.FindAsync(id, limit);
+        }
+        finally
+        {
+            strangers.Release();
+        }
+    }
 
     /// <summary>The keys that were used since this was asked last.</summary>
     public string[] TakeUsed() => [.. Interlocked.Exchange(ref used, []).Keys];

@@ -32,7 +32,7 @@ internal static class KeyReader
             invalid.Add($"/{Pointer.Escape(member.Name)}", $"is unknown; a new key has {string.Join(", ", Members)}");
         }
 
-        var read = new NewKey(key.Id, key.Hash, ReadName(body, invalid), ReadTenant(body, caller, own, invalid), ReadScopes(body, caller, invalid), ReadEnd(body, now, invalid));
+        var read = new NewKey(key.Id, key.Hash, ReadName(body, invalid), ReadTenant(body, caller, own, invalid), ReadScopes(body, caller, invalid), ReadEnd(body, caller, now, invalid));
         return invalid.Any ? throw Invalid(invalid) : read;
     }
 
@@ -102,21 +102,21 @@ internal static class KeyReader
         return [.. scopes];
     }
 
-    private static DateTime? ReadEnd(JsonElement body, DateTime now, InvalidFields invalid)
+    private static DateTime? ReadEnd(JsonElement body, Caller caller, DateTime now, InvalidFields invalid)
     {
         if (Find(body, "expiresAt") is not { } given)
         {
-            return null;
+            return caller.ExpiresAt;
         }
 
         if (Storable.Text(given) is { } text && Rfc3339.Parse(text) is { } end)
         {
-            if (end > now)
+            if (end > now && (caller.ExpiresAt is null || end <= caller.ExpiresAt))
             {
                 return end;
             }
 
-            invalid.Add("/expiresAt", "must lie in the future");
+            invalid.Add("/expiresAt", end <= now ? "must lie in the future" : $"must not be later than {caller.ExpiresAt:O}, when your own key ends");
         }
         else
         {

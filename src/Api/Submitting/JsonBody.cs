@@ -16,6 +16,8 @@ internal sealed record JsonBody(byte[] Bytes, JsonDocument Json) : IDisposable
     /// <summary>The same by its other name.</summary>
     public const string OtherLinesType = "application/jsonl";
 
+    private const int FirstBuffer = 64 * 1024;
+
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 64, AllowDuplicateProperties = false };
 
     /// <param name="context">The request.</param>
@@ -102,7 +104,7 @@ internal sealed record JsonBody(byte[] Bytes, JsonDocument Json) : IDisposable
             throw TooLarge(limit);
         }
 
-        var buffer = new ArrayBufferWriter<byte>((int)(context.Request.ContentLength ?? 4096) + 1);
+        var buffer = new ArrayBufferWriter<byte>((int)Math.Min(context.Request.ContentLength ?? FirstBuffer, FirstBuffer) + 1); // more only for what has really come
         while (await context.Request.Body.ReadAsync(buffer.GetMemory(), context.RequestAborted) is > 0 and var read)
         {
             buffer.Advance(read);
@@ -112,6 +114,7 @@ internal sealed record JsonBody(byte[] Bytes, JsonDocument Json) : IDisposable
             }
         }
 
+        RequestTimeout.Lift(context); // what comes now has deadlines of its own, and must be told whether it was done
         return Utf8.IsValid(buffer.WrittenSpan) ? buffer.WrittenSpan.ToArray() : throw Refusal.Unreadable("The body is not UTF-8.");
     }
 

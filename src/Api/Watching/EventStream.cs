@@ -8,7 +8,7 @@ namespace QueueScale.Api;
 
 /// <summary>A job's events as they happen, as server-sent events: the job as it is, then as it is after each change, until it is final.</summary>
 /// <remarks>Source: the HTML standard, "Server-sent events". Each event carries the whole job without its input, so a reader needs none but the newest.</remarks>
-internal sealed class EventStream(WatchDuty watches, ApiLife life, IOptions<JsonOptions> json)
+internal sealed class EventStream(WatchDuty watches, ApiLife life, KeyBook keys, IOptions<JsonOptions> json)
 {
     /// <summary>So often a silent stream says that it lives. Proxies close silent ones after a minute and more.</summary>
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
@@ -34,7 +34,13 @@ internal sealed class EventStream(WatchDuty watches, ApiLife life, IOptions<Json
             while (last?.State.IsFinal() != true)
             {
                 await response.Body.FlushAsync(ended.Token);
-                if (await watch.NextAsync(Heartbeat, ended.Token) is { } next)
+                var seen = await watch.NextAsync(Heartbeat, ended.Token);
+                if (!await keys.IsStillInAsync(context.Caller()))
+                {
+                    return;
+                }
+
+                if (seen is { } next)
                 {
                     await response.WriteAsync($"event: {Kind(last, next.Job)}\nid: {next.Version}\ndata: {JsonSerializer.Serialize(next.Job with { Input = null }, json.Value.SerializerOptions)}\n\n", ended.Token);
                     last = next.Job;

@@ -43,6 +43,11 @@ internal sealed class Waiting(WatchDuty watches, ApiLife life, TimeProvider cloc
     {
         Uncount(context);
         using var watch = watches.TryBegin(job);
+        if (watch is null)
+        {
+            context.Response.Headers.Remove(Applied); // too many wait here already
+        }
+
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, life.Leaving);
         StoredJob? last = null;
         var begun = clock.GetTimestamp();

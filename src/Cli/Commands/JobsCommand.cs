@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using QueueScale.Cli.Jobs;
 using QueueScale.Cli.Terminal;
 using QueueScale.Client;
@@ -26,7 +27,8 @@ internal static class JobsCommand
             var page = await client.GetJobsAsync((filter.Read(parsed) ?? new JobFilter()) with { Limit = most }, stop);
             while (page.Items.Count < most && await client.GetNextAsync(page, stop) is { } next) // a page may be short although others follow
             {
-                page = next with { Items = [.. page.Items, .. next.Items.Take(most - page.Items.Count)] };
+                Job[] items = [.. page.Items, .. next.Items.Take(most - page.Items.Count)];
+                page = items.Length < page.Items.Count + next.Items.Count ? new(items, Regex.Replace(page.Next!, "after=[^&]*", $"after={items[^1].Id}")) : next with { Items = items };
             }
             if (parsed.GetValue(json)) Print.Json(page);
             else PrintPage(page);

@@ -45,7 +45,7 @@ internal static class JobWatch
     {
         try
         {
-            var job = await client.GetJobAsync(id, cancellation);
+            var job = await client.GetJobNowAsync(id, cancellation);
             var sameRun = last is not null && last.Job.StartedAt == job.StartedAt && last.Job.State == job.State;
             return new JobSnapshot(job, sameRun ? last!.Runs : (await client.GetRunsAsync(id, cancellation)).Items);
         }

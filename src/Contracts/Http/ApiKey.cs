@@ -28,7 +28,7 @@ public sealed record NewApiKey
     /// <summary>Whose jobs it is for. Absent means the caller's own tenant; only tenant <c>default</c> makes keys for others, and a tenant that is new is made with its first key.</summary>
     public string? Tenant { get; init; }
 
-    /// <summary>When it ends. Absent means never.</summary>
+    /// <summary>When it ends: no later than the caller's own key. Absent means when that one ends, or never.</summary>
     public DateTime? ExpiresAt { get; init; }
 }
 

@@ -92,7 +92,7 @@ public sealed class Feed(NpgsqlConnection connection, ClosedLane lane) : IAsyncD
     public async Task<int> OutstandingAsync(int limit, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(
-            "select count(*)::int from (select 1 from jobs where state = 1 and queue = $1 and lane = $2 and at <= $3 limit $4) as outstanding", connection);
+            "select count(*)::int from (select 1 from jobs where state = 1 and queue = $1 and lane = $2 and at <= $3 order by at limit $4) as outstanding", connection);
         return (int)(await command.With(lane.Queue).With(lane.Lane).With(fed).With(limit).ExecuteScalarAsync(cancellation))!;
     }
 

@@ -31,7 +31,7 @@ public sealed class Reconciliation(Database database)
         order by at limit {PageSize}
         """;
 
-    /// <summary>The lanes that have queued jobs.</summary>
+    /// <summary>The lanes that have queued jobs, but for those of paused queues: there, wake-ups are settled and no job of theirs is claimed.</summary>
     public async Task<IReadOnlyList<LaneEvidence>> EvidenceAsync(CancellationToken cancellation)
     {
         await using var command = database.General.CreateCommand(
@@ -50,6 +50,7 @@ public sealed class Reconciliation(Database database)
             left join lateral (
               select j.at from jobs j where j.state = 1 and j.queue = d.queue and j.lane = d.lane and j.at <= coalesce(l.fed, 'infinity')
               order by j.at limit 1) o on true
+            where not exists (select from queues q where q.name = d.queue and q.paused)
             """);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var lanes = new List<LaneEvidence>();

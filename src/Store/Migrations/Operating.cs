@@ -11,7 +11,7 @@ internal sealed class Operating : Migration
     protected override void Up(MigrationBuilder migrationBuilder)
     {
         migrationBuilder.Sql(Schema.Script("0008_operating"));
-        migrationBuilder.Sql("drop index if exists jobs_unique", suppressTransaction: true);
+        migrationBuilder.Sql("drop index concurrently if exists jobs_unique", suppressTransaction: true);
         migrationBuilder.Sql("create unique index concurrently jobs_unique on jobs (tenant, unique_key) where unique_key is not null and state < 5", suppressTransaction: true);
     }
 }

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
@@ -88,6 +89,7 @@ public sealed class JobReader(Database database)
     public async Task<JobPage> ListAsync(JobFilter filter, int tenant, CancellationToken cancellation)
     {
         await using var connection = await database.General.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation); // both statements see the same jobs
         await using var command = new NpgsqlCommand { Connection = connection };
         var where = new List<string>();
         // Failed jobs have an index in this order. Running ones are few and have an index: they are sorted, whatever stands between them. Others are looked for among all of the tenant's.

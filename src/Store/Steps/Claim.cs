@@ -83,7 +83,7 @@ public sealed class Claims(Database database)
 
     private const string ReadBack = $"select {Columns}, {Before} from unnest($2) as m(id) join jobs j on j.id = m.id where j.worker = $1 and j.state + 0 = 2";
 
-    private const string FindSuspects = "select j.id from unnest($1, $2) as m(id, dispatch) join jobs j on j.id = m.id where j.dispatch = m.dispatch and j.state + 0 = 1 and j.suspect >= 2";
+    private const string FindSuspects = "select j.id from unnest($1, $2) as m(id, dispatch) join jobs j on j.id = m.id where j.dispatch = m.dispatch and j.state + 0 = 1 and j.suspect >= 2 and not exists (select from queues q where q.name = j.queue and q.paused)";
 
     private static readonly string Defer = $"""
         with u as (

@@ -78,8 +78,15 @@ public class PulseConnection(Database database) : IDisposable
             .With(report.Seen.Select(s => s.Turn).ToArray())
             .With(report.Seen.Select(s => s.At).ToArray());
         var asked = command.ExecuteScalar() as bool?;
-        DrainAsked = asked == true;
+        DrainAsked = asked ?? WasAskedToDrain();
         return asked is not null;
+    }
+
+    /// <summary>What somebody asked of a worker holds for its process also when it was declared dead meanwhile.</summary>
+    private bool WasAskedToDrain()
+    {
+        using var command = new NpgsqlCommand("select drain_asked from workers where id = $1", Open());
+        return command.With(Worker).ExecuteScalar() is true;
     }
 
     /// <summary>Which runs the table shows for this worker. A statement of its own: a lock on <c>jobs</c> must not stop the beat.</summary>

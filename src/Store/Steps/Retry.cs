@@ -47,7 +47,7 @@ public sealed class Retries(Database database)
             {
                 return await RetryAsync(jobs, tenant, fromStart, connection, cancellation);
             }
-            catch (PostgresException error) when (error.SqlState == PostgresErrorCodes.UniqueViolation)
+            catch (PostgresException error) when (error is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "jobs_unique" })
             {
                 // Somebody took a key in this moment; the next look sees that.
             }
