@@ -136,28 +136,21 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
             filter with { CreatedAfter = DateTime.UtcNow.AddDays(1) }, filter with { CreatedBefore = DateTime.UtcNow.AddDays(-1) }, filter with { State = JobState.Queued, Type = "nobody's", Queue = "other", Tag = "none" },
         ];
         await using var steps = new Steps(stage);
-        foreach (var analyze in new[] { false, true })
+        await stage.ExecuteAsync("analyze jobs"); // until PostgreSQL has looked at a new table for the first time, it may sort all of it
+        NpgsqlConnection.ClearAllPools();
+        var before = await ScansAsync();
+        var took = new List<(double Milliseconds, JobFilter Filter)>();
+        foreach (var one in filters.SelectMany(one => new[] { one, one with { After = Guid.Parse("80000000-0000-0000-0000-000000000000") } }))
         {
-            if (analyze)
-            {
-                await stage.ExecuteAsync("analyze jobs");
-            }
-
-            NpgsqlConnection.ClearAllPools();
-            var before = await ScansAsync();
-            var took = new List<(double Milliseconds, JobFilter Filter)>();
-            foreach (var one in filters.SelectMany(one => new[] { one, one with { After = Guid.Parse("80000000-0000-0000-0000-000000000000") } }))
-            {
-                var began = TimeProvider.System.GetTimestamp();
-                var page = await steps.Jobs.ListAsync(one, 1, default);
-                took.Add((TimeProvider.System.GetElapsedTime(began).TotalMilliseconds, one));
-                Assert.True(page.Jobs.Count == one.Limit || page.LookedTo is not null || one.State is JobState.Running or JobState.Failed, $"{one}");
-            }
-
-            Assert.True(!analyze || took.MaxBy(one => one.Milliseconds).Milliseconds < 1000, $"{took.MaxBy(one => one.Milliseconds)}"); // until PostgreSQL has looked at a new table for the first time, it may sort all of it
-            NpgsqlConnection.ClearAllPools();
-            Assert.Equal(before.Sequential, (await ScansAsync()).Sequential);
+            var began = TimeProvider.System.GetTimestamp();
+            var page = await steps.Jobs.ListAsync(one, 1, default);
+            took.Add((TimeProvider.System.GetElapsedTime(began).TotalMilliseconds, one));
+            Assert.True(page.Jobs.Count == one.Limit || page.LookedTo is not null || one.State is JobState.Running or JobState.Failed, $"{one}");
         }
+
+        Assert.True(took.MaxBy(one => one.Milliseconds).Milliseconds < 1000, $"{took.MaxBy(one => one.Milliseconds)}");
+        NpgsqlConnection.ClearAllPools();
+        Assert.Equal(before.Sequential, (await ScansAsync()).Sequential);
 
         var looked = 0;
         for (Guid? after = Guid.Parse("0c000000-0000-0000-0000-000000000000"); after is not null; looked++) // 47,000 of a million
