@@ -29,7 +29,7 @@ public sealed class ScalingTests : IAsyncDisposable
 
     [Theory]
     [InlineData("backlog", Slots, 1)]
-    [InlineData("desiredWorkers", 1, 0)]
+    [InlineData("desiredWorkers", 1, 0, Explicit = true)] // a minute more: ./queuescale test --only Local.Tests -- -class "*ScalingTests" -explicit on
     public async Task Workers_come_with_a_burst_and_go_after_it_and_every_job_ends_once(string signal, int target, int least)
     {
         var up = running = Begin(ScaledObjectOf(signal, target, least));

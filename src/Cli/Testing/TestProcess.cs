@@ -79,6 +79,9 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
                 _count += new TestCount(1, 0, 0);
                 Print("ok  ", message);
                 break;
+            case "test-not-run":
+                _running.Remove(Text(message, "TestUniqueID"));
+                break;
             case "test-skipped":
                 _count += new TestCount(0, 0, 1);
                 Print("skip", message, Text(message, "Reason"));

@@ -24,7 +24,7 @@ internal sealed class Load : IAsyncDisposable
     private const int MostTries = 20;
 
     /// <summary>One accepted job of so many is followed by two observers.</summary>
-    private const int ObservedOneOf = 20;
+    private const int ObservedOneOf = 40;
 
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(250);
 
