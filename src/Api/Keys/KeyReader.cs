@@ -38,7 +38,7 @@ internal static class KeyReader
 
     private static string ReadName(JsonElement body, InvalidFields invalid)
     {
-        if (Find(body, "name") is { } given && Storable.Text(given) is { Length: > 0 and <= LongestName } name && !name.Any(char.IsControl))
+        if (JsonBody.Find(body, "name") is { } given && Storable.Text(given) is { Length: > 0 and <= LongestName } name && !name.Any(char.IsControl))
         {
             return name;
         }
@@ -49,7 +49,7 @@ internal static class KeyReader
 
     private static string ReadTenant(JsonElement body, Caller caller, string own, InvalidFields invalid)
     {
-        if (Find(body, "tenant") is not { } given)
+        if (JsonBody.Find(body, "tenant") is not { } given)
         {
             return own;
         }
@@ -73,7 +73,7 @@ internal static class KeyReader
     private static KeyScope[] ReadScopes(JsonElement body, Caller caller, InvalidFields invalid)
     {
         var scopes = new List<KeyScope>();
-        if (Find(body, "scopes") is not { ValueKind: JsonValueKind.Array } given || given.GetArrayLength() == 0)
+        if (JsonBody.Find(body, "scopes") is not { ValueKind: JsonValueKind.Array } given || given.GetArrayLength() == 0)
         {
             invalid.Add("/scopes", $"must be an array of at least one of {string.Join(", ", Known.Keys)}");
             return [];
@@ -104,7 +104,7 @@ internal static class KeyReader
 
     private static DateTime? ReadEnd(JsonElement body, Caller caller, DateTime now, InvalidFields invalid)
     {
-        if (Find(body, "expiresAt") is not { } given)
+        if (JsonBody.Find(body, "expiresAt") is not { } given)
         {
             return caller.ExpiresAt;
         }
@@ -125,8 +125,6 @@ internal static class KeyReader
 
         return null;
     }
-
-    private static JsonElement? Find(JsonElement body, string member) => body.TryGetProperty(member, out var given) && given.ValueKind != JsonValueKind.Null ? given : null;
 
     private static Refusal Invalid(InvalidFields fields) => new(422, "invalid-key", "The key is not valid.", $"Nothing was made. See errors for each member, of which at most {InvalidFields.Most} are named.", fields);
 }

@@ -40,7 +40,7 @@ internal sealed class ScheduleReader(SubmissionReader submissions)
 
     private static TimeZoneInfo? ReadZone(JsonElement body, InvalidFields invalid)
     {
-        var zone = Find(body, "timeZone") is not { } given ? TimeZoneInfo.Utc : Storable.Text(given) is { } name ? ZoneName.Find(name) : null;
+        var zone = JsonBody.Find(body, "timeZone") is not { } given ? TimeZoneInfo.Utc : Storable.Text(given) is { } name ? ZoneName.Find(name) : null;
         if (zone is null)
         {
             invalid.Add("/timeZone", ZoneName.Rule);
@@ -51,7 +51,7 @@ internal sealed class ScheduleReader(SubmissionReader submissions)
 
     private static (string Text, CronTimes Times)? ReadCron(JsonElement body, TimeZoneInfo? zone, InvalidFields invalid)
     {
-        if (Find(body, "cron") is not { } given)
+        if (JsonBody.Find(body, "cron") is not { } given)
         {
             invalid.Add("/cron", "is required");
             return null;
@@ -69,7 +69,7 @@ internal sealed class ScheduleReader(SubmissionReader submissions)
 
     private static bool ReadPaused(JsonElement body, InvalidFields invalid)
     {
-        switch (Find(body, "paused")?.ValueKind)
+        switch (JsonBody.Find(body, "paused")?.ValueKind)
         {
             case null or JsonValueKind.False:
                 return false;
@@ -83,7 +83,7 @@ internal sealed class ScheduleReader(SubmissionReader submissions)
 
     private async Task<NewJob?> ReadJobAsync(JsonElement body, int tenant, InvalidFields invalid)
     {
-        if (Find(body, "job") is not { } given)
+        if (JsonBody.Find(body, "job") is not { } given)
         {
             invalid.Add("/job", "is required");
             return null;
@@ -99,7 +99,4 @@ internal sealed class ScheduleReader(SubmissionReader submissions)
 
         return await submissions.ReadPartAsync("/job", given, tenant, invalid);
     }
-
-    /// <summary>A member that is present and not null.</summary>
-    private static JsonElement? Find(JsonElement body, string member) => body.TryGetProperty(member, out var given) && given.ValueKind != JsonValueKind.Null ? given : null;
 }

@@ -90,6 +90,9 @@ internal sealed record JsonBody(byte[] Bytes, JsonDocument Json) : IDisposable
         }
     }
 
+    /// <summary>A member that is present and not null.</summary>
+    public static JsonElement? Find(JsonElement body, string member) => body.TryGetProperty(member, out var given) && given.ValueKind != JsonValueKind.Null ? given : null;
+
     public void Dispose() => Json.Dispose();
 
     private static async Task<byte[]> ReadAllAsync(HttpContext context, int limit)

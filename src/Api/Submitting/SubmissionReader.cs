@@ -151,7 +151,7 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
 
         private string ReadInput(JsonElement body, KnownType? type)
         {
-            var given = Find(body, "input") ?? EmptyInput;
+            var given = JsonBody.Find(body, "input") ?? EmptyInput;
             var input = given.GetRawText();
             MustFit(Encoding.UTF8.GetByteCount(input), "");
             var zeros = 0L;
@@ -230,7 +230,7 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
 
         private short? ReadMaxAttempts(JsonElement body)
         {
-            if (Find(body, "maxAttempts") is not { } given)
+            if (JsonBody.Find(body, "maxAttempts") is not { } given)
             {
                 return null;
             }
@@ -246,7 +246,7 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
 
         private string? ReadUniqueKey(JsonElement body)
         {
-            if (Find(body, "uniqueKey") is not { } given)
+            if (JsonBody.Find(body, "uniqueKey") is not { } given)
             {
                 return null;
             }
@@ -262,7 +262,7 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
 
         private List<string>? ReadTags(JsonElement body)
         {
-            if (Find(body, "tags") is not { } given)
+            if (JsonBody.Find(body, "tags") is not { } given)
             {
                 return null;
             }
@@ -291,7 +291,7 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
 
         private string? Text(JsonElement body, string member)
         {
-            if (Find(body, member) is not { } given)
+            if (JsonBody.Find(body, member) is not { } given)
             {
                 return null;
             }
@@ -304,9 +304,6 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
             Wrong(member, "must be a text");
             return null;
         }
-
-        /// <summary>A member that is present and not null.</summary>
-        private static JsonElement? Find(JsonElement body, string member) => body.TryGetProperty(member, out var given) && given.ValueKind != JsonValueKind.Null ? given : null;
 
         private void Wrong(string member, string message) => invalid.Add($"{pointer}/{member}", message);
     }

@@ -20,7 +20,7 @@ internal sealed class EventStream(WatchDuty watches, ApiLife life, KeyBook keys,
     {
         using var watch = watches.TryBegin(id)
             ?? throw new Refusal(503, "overloaded", "Too many callers watch jobs here.", "Read the job now and then instead, or try again later.") { RetryAfter = TimeSpan.FromSeconds(5) };
-        Waiting.Uncount(context);
+        Waiting.WaitOnPurpose(context);
         var response = context.Response;
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-store";

@@ -41,7 +41,7 @@ internal sealed class Waiting(WatchDuty watches, ApiLife life, TimeProvider cloc
     /// <returns>What was seen of it last; null where nothing was seen in that time.</returns>
     public async Task<StoredJob?> UntilFinalAsync(Guid job, TimeSpan wait, HttpContext context)
     {
-        Uncount(context);
+        WaitOnPurpose(context);
         using var watch = watches.TryBegin(job);
         if (watch is null)
         {
@@ -67,7 +67,7 @@ internal sealed class Waiting(WatchDuty watches, ApiLife life, TimeProvider cloc
     }
 
     /// <summary>A request that waits on purpose says nothing of how fast the API is, and takes as long as it takes.</summary>
-    public static void Uncount(HttpContext context)
+    public static void WaitOnPurpose(HttpContext context)
     {
         RequestTimeout.Lift(context);
         if (context.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)
