@@ -10,14 +10,15 @@ internal sealed record KnownType(RegisteredType Registered, InputSchema Schema);
 internal sealed class KnownTypes(JobTypes types, TimeProvider clock, ILogger<KnownTypes> logger) : DutyLoop(TimeSpan.FromSeconds(1), clock, logger)
 {
     /// <summary>However many submissions do not fit, the types are read no more often than this.</summary>
-    private static readonly TimeSpan ReadPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan ReadPause = TimeSpan.FromMilliseconds(20);
 
     private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider clock = clock;
     private readonly Lock turn = new();
-    private Task reading = Task.CompletedTask;
-    private long readAt;
+    private Task last = Task.CompletedTask;
+    private Task? next;
+    private long? begunAt;
 
     /// <summary>By name.</summary>
     public IReadOnlyDictionary<string, KnownType> Present { get; private set; } = new Dictionary<string, KnownType>();
@@ -26,6 +27,46 @@ internal sealed class KnownTypes(JobTypes types, TimeProvider clock, ILogger<Kno
     public string Label(string type) => Present.ContainsKey(type) ? type : Hosting.Label.Other;
 
     public override async Task<int> RunOnceAsync(CancellationToken cancellation)
+    {
+        await RefreshAsync().WaitAsync(cancellation);
+        return 0;
+    }
+
+    /// <summary>Waits for a read that begins from now on, so that it finds whatever was registered before. Reads follow one another; callers share the next one.</summary>
+    /// <exception cref="StoreUnavailable">PostgreSQL does not answer.</exception>
+    public Task RefreshAsync()
+    {
+        lock (turn)
+        {
+            return next ??= ReadNextAsync(last);
+        }
+    }
+
+    private async Task ReadNextAsync(Task before)
+    {
+        await Task.WhenAny(before).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        if (begunAt is { } then && ReadPause - clock.GetElapsedTime(then) is { Ticks: > 0 } pause)
+        {
+            await Task.Delay(pause, clock);
+        }
+
+        lock (turn)
+        {
+            (last, next, begunAt) = (next!, null, clock.GetTimestamp());
+        }
+
+        using var limit = new CancellationTokenSource(ReadLimit);
+        try
+        {
+            await ReadAsync(limit.Token);
+        }
+        catch (Exception error) when (error is OperationCanceledException || BatchErrors.IsPassing(error))
+        {
+            throw new StoreUnavailable("The registered job types cannot be read.", error);
+        }
+    }
+
+    private async Task ReadAsync(CancellationToken cancellation)
     {
         var read = new Dictionary<string, KnownType>();
         foreach (var registered in await types.AllAsync(cancellation))
@@ -36,49 +77,11 @@ internal sealed class KnownTypes(JobTypes types, TimeProvider clock, ILogger<Kno
         }
 
         Present = read;
-        readAt = clock.GetTimestamp();
-        return 0;
     }
 
     private static KnownType New(RegisteredType registered)
     {
         ApiMetrics.Expect(registered.Queue, registered.Name);
         return new KnownType(registered, new InputSchema(registered.InputSchema));
-    }
-
-    /// <summary>Reads the types, unless that was done a moment ago. Callers at the same time share one read.</summary>
-    /// <exception cref="StoreUnavailable">PostgreSQL does not answer.</exception>
-    public async Task RefreshAsync()
-    {
-        Task read;
-        lock (turn)
-        {
-            if (readAt != 0 && clock.GetElapsedTime(readAt) < ReadPause)
-            {
-                return;
-            }
-
-            if (reading.IsCompleted)
-            {
-                reading = ReadWithinLimitAsync();
-            }
-
-            read = reading;
-        }
-
-        await read;
-    }
-
-    private async Task ReadWithinLimitAsync()
-    {
-        using var limit = new CancellationTokenSource(ReadLimit);
-        try
-        {
-            await RunOnceAsync(limit.Token);
-        }
-        catch (Exception error) when (error is OperationCanceledException || BatchErrors.IsPassing(error))
-        {
-            throw new StoreUnavailable("The registered job types cannot be read.", error);
-        }
     }
 }

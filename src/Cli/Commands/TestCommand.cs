@@ -50,6 +50,7 @@ internal static class TestCommand
         }
 
         Console.Out.WriteLine();
+        foreach (var failure in count.Failures) Console.Out.WriteLine(failure); // again, where a reader looks first
         if (count.Skipped > 0) Console.Out.WriteLine($"{count.Skipped} skipped");
         Console.Out.WriteLine($"{count.Passed} passed, {count.Failed} failed");
         return count.Failed == 0 ? 0 : 1;
@@ -61,10 +62,10 @@ internal static class TestCommand
         var waiting = new ConcurrentQueue<TestProject>(projects);
         var counts = await Task.WhenAll(servers.Select(async own =>
         {
-            var count = new TestCount();
+            var count = TestCount.None;
             while (waiting.TryDequeue(out var project)) count += await new TestProcess(project, own.Servers.Folder).RunAsync(arguments, stop);
             return count;
         }));
-        return counts.Aggregate(new TestCount(), (all, one) => all + one);
+        return counts.Aggregate(TestCount.None, (all, one) => all + one);
     }
 }

@@ -1,9 +1,14 @@
 namespace QueueScale.Cli.Testing;
 
 /// <summary>How many tests ended how.</summary>
-internal readonly record struct TestCount(int Passed, int Failed, int Skipped)
+/// <param name="Failures">What was printed of each that failed.</param>
+internal readonly record struct TestCount(int Passed, IReadOnlyList<string> Failures, int Skipped)
 {
+    public static TestCount None { get; } = new(0, [], 0);
+
+    public int Failed => Failures.Count;
+
     public int All => Passed + Failed + Skipped;
 
-    public static TestCount operator +(TestCount one, TestCount other) => new(one.Passed + other.Passed, one.Failed + other.Failed, one.Skipped + other.Skipped);
+    public static TestCount operator +(TestCount one, TestCount other) => new(one.Passed + other.Passed, [.. one.Failures, .. other.Failures], one.Skipped + other.Skipped);
 }

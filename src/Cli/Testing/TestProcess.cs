@@ -11,7 +11,7 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
 
     private readonly Dictionary<string, string> _running = []; // display names by unique id
-    private TestCount _count;
+    private TestCount _count = TestCount.None;
     private bool _finished;
 
     /// <summary>Runs it to its end. A program that crashes, or runs nothing although nothing was filtered, counts as one failure more.</summary>
@@ -76,19 +76,18 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
                 _finished = true;
                 break;
             case "test-passed":
-                _count += new TestCount(1, 0, 0);
+                _count += new TestCount(1, [], 0);
                 Print("ok  ", message);
                 break;
             case "test-not-run":
                 _running.Remove(Text(message, "TestUniqueID"));
                 break;
             case "test-skipped":
-                _count += new TestCount(0, 0, 1);
+                _count += new TestCount(0, [], 1);
                 Print("skip", message, Text(message, "Reason"));
                 break;
             case "test-failed":
-                _count += new TestCount(0, 1, 0);
-                Print("FAIL", message, Exception(message));
+                _count += new TestCount(0, [Print("FAIL", message, Exception(message))], 0);
                 break;
             // Something outside of the tests themselves: a fixture's end, the discovery.
             case var other when other == "error-message" || other?.EndsWith("-cleanup-failure", StringComparison.Ordinal) == true:
@@ -97,17 +96,19 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
         }
     }
 
-    private void Print(string how, JsonElement message, string? more = null)
+    private string Print(string how, JsonElement message, string? more = null)
     {
         _running.Remove(Text(message, "TestUniqueID"), out var sentence);
-        Console.Out.WriteLine($"  {how}  {project.Title}  {sentence} ({message.GetProperty("ExecutionTime").GetDouble():0.00} s){Indented(more)}");
+        return Print($"  {how}  {project.Title}  {sentence} ({message.GetProperty("ExecutionTime").GetDouble():0.00} s){Indented(more)}");
     }
 
-    private void Fail(string why)
+    private static string Print(string text)
     {
-        _count += new TestCount(0, 1, 0);
-        Console.Out.WriteLine($"  FAIL  {project.Title}  {Indented(why).TrimStart()}");
+        Console.Out.WriteLine(text);
+        return text;
     }
+
+    private void Fail(string why) => _count += new TestCount(0, [Print($"  FAIL  {project.Title}  {Indented(why).TrimStart()}")], 0);
 
     private string StillRunning() => _running.Count == 0 ? "no test was running" : $"running were: {string.Join("; ", _running.Values)}";
 
