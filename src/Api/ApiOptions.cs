@@ -18,7 +18,7 @@ public sealed class ApiOptions
     [Range(1, int.MaxValue)]
     public int? MaxBacklog { get; set; }
 
-    /// <summary>Requests that one key may make in a minute, at each API. Default: no limit.</summary>
+    /// <summary>Requests that one key may make in a minute: at all APIs together, at each of them while Redis does not answer. Default: no limit.</summary>
     [Range(1, int.MaxValue)]
     public int? RequestsPerMinute { get; set; }
 

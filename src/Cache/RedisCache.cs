@@ -13,6 +13,6 @@ public static class RedisCache
     {
         services.AddSingleton(provider => new RedisLink(connectionString, program, provider.GetRequiredService<ILogger<RedisLink>>()));
         services.AddHostedService(provider => provider.GetRequiredService<RedisLink>());
-        return services.AddSingleton<JobSnapshots>();
+        return services.AddSingleton<JobSnapshots>().AddSingleton<RequestCounts>();
     }
 }

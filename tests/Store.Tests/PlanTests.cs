@@ -1,4 +1,3 @@
-using Npgsql;
 using QueueScale.Contracts;
 using QueueScale.Store;
 
@@ -23,10 +22,9 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
         }
 
         await DepthIsCheapAsync(queued);
+        var before = await ScansAsync();
         await using (var steps = new Steps(stage))
         {
-            await ScansAsync(); // settles what came before
-            var before = await ScansAsync();
             using var worker = steps.RegisterWorker();
             for (var round = 0; round < 10; round++)
             {
@@ -41,14 +39,12 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
                     _ => (Task)steps.Cancellations.CancelAsync(job, 1, default),
                 }));
             }
-
-            NpgsqlConnection.ClearAllPools(); // a session's figures are in when it ends
-            Scans? after = null;
-            await Waiting.UntilAsync(async () => (after = await ScansAsync()).PrimaryKey >= before.PrimaryKey + 6000, () => $"{after} after {before}");
-            Assert.Equal(before.Sequential, after!.Sequential);
-            Assert.Equal(before.OtherIndexes, after.OtherIndexes);
         }
 
+        var after = await ScansAsync();
+        Assert.True(after.PrimaryKey >= before.PrimaryKey + 6000, $"{after} after {before}");
+        Assert.Equal(before.Sequential, after.Sequential);
+        Assert.Equal(before.OtherIndexes, after.OtherIndexes);
         if (queued > 0)
         {
             await KeysAreCheapAsync();
@@ -60,67 +56,68 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
     [Fact]
     public async Task Batches_with_the_same_jobs_in_another_order_never_deadlock()
     {
-        await using var one = new Steps(stage);
-        await using var two = new Steps(stage);
-        var deadlocksBefore = await DeadlocksAsync();
-        var end = TimeProvider.System.GetTimestamp();
-        while (TimeProvider.System.GetElapsedTime(end) < TimeSpan.FromSeconds(8))
+        var deadlocksBefore = await stage.DeadlocksAsync();
+        await using (var one = new Steps(stage))
+        await using (var two = new Steps(stage))
         {
-            var jobs = await one.SubmitAsync(300, queue: "shuffled");
-            using var worker = one.RegisterWorker();
-            await Task.WhenAll(new[] { one, two }.Select(async steps =>
+            var begun = TimeProvider.System.GetTimestamp();
+            while (TimeProvider.System.GetElapsedTime(begun) < TimeSpan.FromSeconds(8))
             {
-                var shuffled = jobs.ToArray();
-                Random.Shared.Shuffle(shuffled);
-                await Task.WhenAll(shuffled.Chunk(60).Select(chunk => steps.ClaimAsync(worker.Worker, chunk)));
-                await Task.WhenAll(shuffled.Select(job => steps.Checkpoints.SaveAsync(job, 1, 1, "1", null, default)));
-                await Task.WhenAll(shuffled.Select(job => steps.PutBacks.PutBackAsync(new Unfinished(job, 1, RunEnding.Interrupted, true, TimeSpan.Zero))));
-                await Task.WhenAll(shuffled.Chunk(50).Select(chunk => steps.PutBacks.GiveBackAsync(chunk.Select(id => new ReadyJob(id, 1)), 1, default)));
-            }));
+                var jobs = await one.SubmitAsync(300, queue: "shuffled");
+                using var worker = one.RegisterWorker();
+                await Task.WhenAll(new[] { one, two }.Select(async steps =>
+                {
+                    var shuffled = jobs.ToArray();
+                    Random.Shared.Shuffle(shuffled);
+                    await Task.WhenAll(shuffled.Chunk(60).Select(chunk => steps.ClaimAsync(worker.Worker, chunk)));
+                    await Task.WhenAll(shuffled.Select(job => steps.Checkpoints.SaveAsync(job, 1, 1, "1", null, default)));
+                    await Task.WhenAll(shuffled.Select(job => steps.PutBacks.PutBackAsync(new Unfinished(job, 1, RunEnding.Interrupted, true, TimeSpan.Zero))));
+                    await Task.WhenAll(shuffled.Chunk(50).Select(chunk => steps.PutBacks.GiveBackAsync(chunk.Select(id => new ReadyJob(id, 1)), 1, default)));
+                }));
+            }
         }
 
-        NpgsqlConnection.ClearAllPools();
-        await Task.Delay(1500); // figures of sessions that go on are in after a second
-        Assert.Equal(deadlocksBefore, await DeadlocksAsync());
+        Assert.Equal(deadlocksBefore, await stage.DeadlocksAsync());
     }
-
-    private Task<long> DeadlocksAsync() => stage.ScalarAsync<long>("select deadlocks from pg_stat_database where datname = current_database()");
 
     /// <summary>Depth, oldest age and all an autoscaler reads come from counts and an index, whatever waits.</summary>
     private async Task DepthIsCheapAsync(int queued)
     {
-        await using var steps = new Steps(stage);
-        Assert.Equal(queued, (await steps.Fleet.QueueAsync("other", default)).Ready); // the connection is open, the plan is made
         var before = await ScansAsync();
-        var took = new List<double>();
-        for (var read = 0; read < 20; read++)
+        await using (var steps = new Steps(stage))
         {
-            var began = TimeProvider.System.GetTimestamp();
-            await steps.Fleet.QueuesAsync(default);
-            await steps.Fleet.QueueAsync("other", default);
-            took.Add(TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
+            Assert.Equal(queued, (await steps.Fleet.QueueAsync("other", default)).Ready); // the connection is open, the plan is made
+            var took = new List<double>();
+            for (var read = 0; read < 20; read++)
+            {
+                var began = TimeProvider.System.GetTimestamp();
+                await steps.Fleet.QueuesAsync(default);
+                await steps.Fleet.QueueAsync("other", default);
+                took.Add(TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
+            }
+
+            Assert.InRange(took.Order().ElementAt(10), 0, 40);
         }
 
-        Assert.InRange(took.Order().ElementAt(10), 0, 40);
-        NpgsqlConnection.ClearAllPools();
         Assert.Equal(before.Sequential, (await ScansAsync()).Sequential);
     }
 
     /// <summary>A unique key is found by its own index, also where all that is there is the same tenant's.</summary>
     private async Task KeysAreCheapAsync()
     {
-        await using var steps = new Steps(stage);
-        var failed = (await steps.Uniques.SubmitAsync([Steps.NewJob() with { UniqueKey = "retried" }], key: null)).Ids;
-        await steps.Cancellations.CancelAsync(failed[0], 1, default);
         var before = await ScansAsync();
         var byTenant = await ByTenantAsync();
-        for (var round = 0; round < 10; round++)
+        await using (var steps = new Steps(stage))
         {
-            await steps.Uniques.SubmitAsync([Steps.NewJob() with { UniqueKey = "one" }, Steps.NewJob() with { UniqueKey = "retried" }], key: null);
-            Assert.Empty(await new Retries(steps.Database).RetryAsync(failed, 1, fromStart: false, default));
+            var failed = (await steps.Uniques.SubmitAsync([Steps.NewJob() with { UniqueKey = "retried" }], key: null)).Ids;
+            await steps.Cancellations.CancelAsync(failed[0], 1, default);
+            for (var round = 0; round < 10; round++)
+            {
+                await steps.Uniques.SubmitAsync([Steps.NewJob() with { UniqueKey = "one" }, Steps.NewJob() with { UniqueKey = "retried" }], key: null);
+                Assert.Empty(await new Retries(steps.Database).RetryAsync(failed, 1, fromStart: false, default));
+            }
         }
 
-        NpgsqlConnection.ClearAllPools();
         Assert.Equal((before.Sequential, byTenant), ((await ScansAsync()).Sequential, await ByTenantAsync()));
 
         Task<long> ByTenantAsync() => stage.ScalarAsync<long>("select coalesce(idx_scan, 0) from pg_stat_user_indexes where indexrelname = 'jobs_tenant'");
@@ -135,42 +132,42 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
             filter, .. Enum.GetValues<JobState>().Select(state => filter with { State = state }), filter with { Type = "nobody's" }, filter with { Queue = "nobodys" }, filter with { Tag = "none" },
             filter with { CreatedAfter = DateTime.UtcNow.AddDays(1) }, filter with { CreatedBefore = DateTime.UtcNow.AddDays(-1) }, filter with { State = JobState.Queued, Type = "nobody's", Queue = "other", Tag = "none" },
         ];
-        await using var steps = new Steps(stage);
-        await stage.ExecuteAsync("analyze jobs"); // until PostgreSQL has looked at a new table for the first time, it may sort all of it
-        NpgsqlConnection.ClearAllPools();
-        var before = await ScansAsync();
-        var took = new List<(double Milliseconds, JobFilter Filter)>();
-        foreach (var one in filters.SelectMany(one => new[] { one, one with { After = Guid.Parse("80000000-0000-0000-0000-000000000000") } }))
-        {
-            var began = TimeProvider.System.GetTimestamp();
-            var page = await steps.Jobs.ListAsync(one, 1, default);
-            took.Add((TimeProvider.System.GetElapsedTime(began).TotalMilliseconds, one));
-            Assert.True(page.Jobs.Count == one.Limit || page.LookedTo is not null || one.State is JobState.Running or JobState.Failed, $"{one}");
-        }
-
-        Assert.True(took.MaxBy(one => one.Milliseconds).Milliseconds < 1000, $"{took.MaxBy(one => one.Milliseconds)}");
-        NpgsqlConnection.ClearAllPools();
-        Assert.Equal(before.Sequential, (await ScansAsync()).Sequential);
-
-        var (looked, some) = (0, Guid.Parse("0c000000-0000-0000-0000-000000000000")); // some 47,000 of a million, and those of other tests
+        var some = Guid.Parse("0c000000-0000-0000-0000-000000000000"); // some 47,000 of a million, and those of other tests
         var jobs = await stage.ScalarAsync<long>("select count(*) from jobs where tenant = 1 and id < $1", some);
-        for (Guid? after = some; after is not null; looked++)
+        await stage.ExecuteAsync("analyze jobs"); // until PostgreSQL has looked at a new table for the first time, it may sort all of it
+        var before = await ScansAsync();
+        await using (var steps = new Steps(stage))
         {
-            after = (await steps.Jobs.ListAsync(filter with { Tag = "none", After = after }, 1, default)).LookedTo;
+            var took = new List<(double Milliseconds, JobFilter Filter)>();
+            foreach (var one in filters.SelectMany(one => new[] { one, one with { After = Guid.Parse("80000000-0000-0000-0000-000000000000") } }))
+            {
+                var began = TimeProvider.System.GetTimestamp();
+                var page = await steps.Jobs.ListAsync(one, 1, default);
+                took.Add((TimeProvider.System.GetElapsedTime(began).TotalMilliseconds, one));
+                Assert.True(page.Jobs.Count == one.Limit || page.LookedTo is not null || one.State is JobState.Running or JobState.Failed, $"{one}");
+            }
+
+            Assert.True(took.MaxBy(one => one.Milliseconds).Milliseconds < 1000, $"{took.MaxBy(one => one.Milliseconds)}");
+
+            var looked = 0;
+            for (Guid? after = some; after is not null; looked++)
+            {
+                after = (await steps.Jobs.ListAsync(filter with { Tag = "none", After = after }, 1, default)).LookedTo;
+            }
+
+            Assert.Equal((jobs / 20_000) + 1, looked);
         }
 
-        Assert.Equal((jobs / 20_000) + 1, looked);
+        Assert.Equal(before.Sequential, (await ScansAsync()).Sequential);
     }
 
     /// <summary>What an API does by itself every second.</summary>
     private async Task DutiesAreCheapAsync()
     {
-        NpgsqlConnection.ClearAllPools();
         var before = await ScansAsync();
         await stage.StartApiAsync();
         await Task.Delay(4000); // so long it is watched
         await stage.StopAllAsync();
-        await Waiting.UntilAsync(async () => await stage.ScalarAsync<long>("select count(*) from pg_stat_activity where datname = current_database() and application_name like 'queuescale%'") == 0);
         var after = await ScansAsync();
         Assert.Equal(before.Sequential, after.Sequential);
         Assert.True(after.OtherIndexes > before.OtherIndexes, $"{after} after {before}"); // the duties have looked
@@ -178,6 +175,7 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
 
     private async Task<Scans> ScansAsync()
     {
+        await stage.SessionsEndAsync();
         var scans = (await stage.QueryAsync<long[]>(
             """
             select array[

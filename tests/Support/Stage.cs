@@ -155,6 +155,17 @@ public sealed class Stage(Servers servers) : IAsyncLifetime
 
     public async Task<T> ScalarAsync<T>(string sql, params object[] parameters) => (await QueryAsync<T>(sql, parameters))[0];
 
+    /// <summary>Waits until only the stage itself is connected to PostgreSQL: what a session has done is surely in the statistics when it has ended.</summary>
+    public Task SessionsEndAsync() =>
+        Waiting.UntilAsync(async () => await ScalarAsync<long>("select count(*) from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and application_name <> ''") == 0);
+
+    /// <summary>How many there were in this database, once all sessions have ended.</summary>
+    public async Task<long> DeadlocksAsync()
+    {
+        await SessionsEndAsync();
+        return await ScalarAsync<long>("select deadlocks from pg_stat_database where datname = current_database()");
+    }
+
     public async Task ExecuteAsync(string sql)
     {
         await using var command = Sql.CreateCommand(sql);

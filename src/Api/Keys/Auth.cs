@@ -22,7 +22,7 @@ internal sealed class Auth(RequestDelegate next, KeyBook book, RateLimit limit, 
             }
 
             caller.Enter(context);
-            limit.Count(caller, context);
+            await limit.CountAsync(caller, context);
         }
 
         await next(context);

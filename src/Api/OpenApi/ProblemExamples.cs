@@ -26,7 +26,7 @@ internal static class ProblemExamples
         (422, "idempotency-key-reused", "The idempotency key was used for something else.", "Nothing was stored. Another submission of yours carried the same Idempotency-Key; send this one with a new key, or the earlier one byte for byte.", null, ["SubmitJob", "SubmitBatch"]),
         (422, "invalid-schedule", "The schedule is not valid.", "Nothing was changed. See errors for each member, of which at most 100 are named.", "/cron", ["PutSchedule"]),
         (422, "invalid-key", "The key is not valid.", "Nothing was made. See errors for each member, of which at most 100 are named.", "/scopes/0", ["CreateKey"]),
-        (429, "rate-limited", "The key has made too many requests.", "A key may make 600 requests a minute to each API (Api:RequestsPerMinute); the next minute begins in 12 s. Nothing was done. Submit in batches, and watch jobs instead of asking for them again and again.", null, null),
+        (429, "rate-limited", "The key has made too many requests.", "A key may make 600 requests a minute (Api:RequestsPerMinute); they are counted anew in 12 s. Nothing was done. Submit in batches, and watch jobs instead of asking for them again and again.", null, null),
         (429, "backlog-full", "The queue is full.", "Queue bulk holds 10000 jobs of 10000 that it may (Api:MaxBacklog); 1 more do not fit. Nothing was stored. Try again later, or let more workers serve it.", null, ["SubmitJob", "SubmitBatch"]),
         (503, "unavailable", "The store does not answer.", "Try again later.", null, null),
         (503, "overloaded", "Too much waits to be written.", "Nothing was stored. Try again later.", null, ["SubmitJob", "SubmitBatch"]),
