@@ -27,9 +27,6 @@ public sealed class Keys(Database database)
     /// <summary>The tenant that is there from the start, and that keeps the others' keys.</summary>
     public const int FirstTenant = 1;
 
-    /// <summary>The first tenant's name.</summary>
-    public const string FirstTenantName = "default";
-
     /// <summary>APIs that start at once make one first key.</summary>
     private const long FirstKeyLock = 0x7173_6b65_7973;
 

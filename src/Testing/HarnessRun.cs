@@ -6,7 +6,7 @@ using QueueScale.Contracts;
 namespace QueueScale.Testing;
 
 /// <summary>One run of a job under the harness. Checkpoints are kept in memory as JSON, as a worker would store them.</summary>
-internal sealed class HarnessRun(HarnessJob job, int epoch, int attempt, DbDataSource? database, Func<TimeSpan, bool> due, CancellationTokenSource stop)
+internal sealed class HarnessRun(HarnessJob job, string tenant, int epoch, int attempt, DbDataSource? database, Func<TimeSpan, bool> due, CancellationTokenSource stop)
     : JobRun
 {
     private const int LargestState = 256 * 1024;
@@ -20,6 +20,8 @@ internal sealed class HarnessRun(HarnessJob job, int epoch, int attempt, DbDataS
     public override int Epoch => epoch;
 
     public override int Attempt => attempt;
+
+    public override Task<string> TenantAsync() => Task.FromResult(tenant);
 
     /// <summary>How this run was interrupted; null while it was not.</summary>
     public InterruptionKind? Interrupted { get; private set; }

@@ -43,6 +43,9 @@ public sealed class JobHarness<TInput, TResult>
     /// clock, or <c>_ => false</c> to see what a kill costs at worst. A polite stop saves in any case.</summary>
     public Func<TimeSpan, bool> Due { get; set; } = static _ => true;
 
+    /// <summary>Whose job it is. Default <c>default</c>.</summary>
+    public string Tenant { get; set; } = TenantName.First;
+
     /// <summary>The attempt that the run sees. Default 1.</summary>
     public int Attempt { get; set; } = 1;
 
@@ -74,7 +77,7 @@ public sealed class JobHarness<TInput, TResult>
         while (true)
         {
             using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            var run = new HarnessRun(job, Epoch + job.Runs++, Attempt, database, Due, stopping);
+            var run = new HarnessRun(job, Tenant, Epoch + job.Runs++, Attempt, database, Due, stopping);
             // On the thread pool, as in a worker: a handler that blocks before its first await is then stopped like any other.
             var ending = Task.Run(() => handler().RunAsync(StoredJson.ReadInput<TInput>(stored), run, stopping.Token), CancellationToken.None);
             await EndAsync(ending, run, stopping);

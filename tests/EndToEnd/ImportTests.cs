@@ -31,7 +31,20 @@ public sealed class ImportTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
         Assert.Equal([ending, RunEnding.Succeeded], runs.Select(r => r.How!.Value));
         Assert.NotEqual(runs[0].Worker, runs[1].Worker);
         Assert.True(runs[1].FromCheckpoint > 0);
-        await MustHoldAsync(table, file, Rows);
+        await MustHoldAsync($"imports.{table}", file, Rows);
+    }
+
+    [Fact]
+    public async Task An_import_is_of_the_tenant_whose_key_submitted_it()
+    {
+        var api = await stage.StartApiAsync();
+        await stage.StartWorkerAsync("w1", settings: ("Jobs__DataRoot", Path.Combine(stage.DataRoot, "{tenant}")));
+        var file = Path.Combine(Directory.CreateDirectory(Path.Combine(stage.DataRoot, "shop")).FullName, "orders.csv");
+        await OrdersFile.WriteAsync(file, 100);
+        var key = (await stage.Client(api).CreateKeyAsync(new NewApiKey { Name = "shop", Scopes = [KeyScope.Submit, KeyScope.Read], Tenant = "shop" })).Key!;
+        var job = (await stage.Client(api, key).SubmitAsync(Programs.Job("csv.import", new { source = "file:orders.csv", table = "orders" }))).Id;
+        Assert.Equal(JobState.Succeeded, (await stage.Client(api, key).WaitForEndAsync(job)).State);
+        await MustHoldAsync("imports_shop.orders", file, 100);
     }
 
     [Fact]
@@ -77,7 +90,7 @@ public sealed class ImportTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
         var runs = (await client.GetRunsAsync(job)).Items;
         Assert.Equal([RunEnding.Crashed, RunEnding.Failed, RunEnding.Succeeded], runs.Select(r => r.How!.Value));
         Assert.All(requests.Skip(1), request => Assert.Equal((true, "\"orders\""), (request.Range.StartsWith("bytes=", StringComparison.Ordinal), request.IfRange)));
-        await MustHoldAsync("from_https", file, Orders);
+        await MustHoldAsync("imports.from_https", file, Orders);
     }
 
     /// <summary>Compares the table with what PostgreSQL itself reads from the file.</summary>
@@ -85,7 +98,7 @@ public sealed class ImportTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
     {
         const string Columns = "order_id, placed_at, customer, product, quantity, price, note";
         await using var connection = await stage.Sql.OpenConnectionAsync();
-        await using (var create = new NpgsqlCommand($"create temp table expected as select {Columns} from imports.{table} limit 0", connection))
+        await using (var create = new NpgsqlCommand($"create temp table expected as select {Columns} from {table} limit 0", connection))
         {
             await create.ExecuteNonQueryAsync();
         }
@@ -102,8 +115,8 @@ public sealed class ImportTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
 
         await using var compare = new NpgsqlCommand(
             $"""
-            select (select count(*) from imports.{table}), (select count(*) from expected),
-              (select count(*) from (select {Columns} from imports.{table} except all select {Columns} from expected) as other)
+            select (select count(*) from {table}), (select count(*) from expected),
+              (select count(*) from (select {Columns} from {table} except all select {Columns} from expected) as other)
             """,
             connection);
         await using var reader = await compare.ExecuteReaderAsync();

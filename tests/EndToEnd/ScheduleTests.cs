@@ -52,7 +52,7 @@ public sealed class ScheduleTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
         api.Process.Signal(Signal.Kill);
         await api.Process.WaitForExitAsync(TestContext.Current.CancellationToken);
         await stage.ExecuteAsync("update schedules set next_at = next_at - interval '30 d'");
-        var clients = (await Task.WhenAll(stage.StartApiAsync("api-1"), stage.StartApiAsync("api-2"))).Select(stage.Client).ToArray();
+        var clients = (await Task.WhenAll(stage.StartApiAsync("api-1"), stage.StartApiAsync("api-2"))).Select(api => stage.Client(api)).ToArray();
         await MadeAsync(1);
         var schedule = await clients[0].GetScheduleAsync("of-daily");
         Assert.InRange(DateTime.UtcNow - schedule.LastAt!.Value, TimeSpan.Zero, TimeSpan.FromHours(25)); // the day on which clocks are put back
@@ -86,7 +86,7 @@ public sealed class ScheduleTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
     [Fact]
     public async Task A_schedule_that_is_put_again_and_again_while_its_tick_is_due_makes_one_job_a_tick()
     {
-        var clients = (await Task.WhenAll(stage.StartApiAsync("api-1"), stage.StartApiAsync("api-2"))).Select(stage.Client).ToArray();
+        var clients = (await Task.WhenAll(stage.StartApiAsync("api-1"), stage.StartApiAsync("api-2"))).Select(api => stage.Client(api)).ToArray();
         await stage.StartWorkerAsync("w1");
         for (var round = 0; round < 100; round++)
         {

@@ -117,9 +117,9 @@ public sealed class Stage(Servers servers) : IAsyncLifetime
         BeginAsync(called, program, HostSettings.OfWorker(Postgres, RabbitMq, called, DataRoot), settings);
 
     /// <summary>A client of an API.</summary>
-    public QueueScaleClient Client(HostProcess api)
+    public QueueScaleClient Client(HostProcess api, string key = Key)
     {
-        var client = new QueueScaleClient(api.Url, Key);
+        var client = new QueueScaleClient(api.Url, key);
         clients.Add(client);
         return client;
     }

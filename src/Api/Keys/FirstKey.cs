@@ -16,7 +16,7 @@ internal sealed class FirstKey(Store.Keys keys, IOptions<AuthOptions> options)
         }
 
         var key = KeyText.New();
-        if (await keys.CreateFirstAsync(new NewKey(key.Id, key.Hash, "first", Store.Keys.FirstTenantName, Enum.GetValues<KeyScope>(), null), cancellation))
+        if (await keys.CreateFirstAsync(new NewKey(key.Id, key.Hash, "first", TenantName.First, Enum.GetValues<KeyScope>(), null), cancellation))
         {
             Console.Out.WriteLine($"queuescale-api: the first key, shown this once: {key.Text}");
         }

@@ -60,7 +60,7 @@ internal static class KeyReader
         }
         else if (caller.KeysOf is not null && name != own)
         {
-            invalid.Add("/tenant", $"must be {own}, or absent: only keys of tenant {Keys.FirstTenantName} make keys for others");
+            invalid.Add("/tenant", $"must be {own}, or absent: only keys of tenant {TenantName.First} make keys for others");
         }
         else
         {

@@ -14,6 +14,9 @@ public abstract class JobRun
     /// <summary>The number of this attempt, 1 for the first. Interrupted and crashed runs go on within the same attempt.</summary>
     public abstract int Attempt { get; }
 
+    /// <summary>Whose job it is: the name of the tenant whose key submitted it. Asks PostgreSQL, so ask once a run.</summary>
+    public abstract Task<string> TenantAsync();
+
     /// <summary>The last saved checkpoint, or null where none was saved yet.</summary>
     /// <exception cref="CheckpointUnreadable">The stored checkpoint does not fit <typeparamref name="T"/>. Left alone, the run fails with
     /// <c>checkpoint_unreadable</c>; it never starts from zero silently.</exception>

@@ -4,7 +4,7 @@ using QueueScale.Contracts;
 
 namespace QueueScale.Jobs;
 
-/// <summary>Imports a CSV file into a table, each row exactly once, also when it is stopped, killed and resumed on the way.</summary>
+/// <summary>Imports a CSV file into a table of its tenant's schema, each row exactly once, also when it is stopped, killed and resumed on the way.</summary>
 /// <remarks>
 /// Fields are as RFC 4180 has them. An empty field without quotes is NULL and one in quotes is an empty text, as in <c>\copy ... csv</c>; empty lines are
 /// no rows. A row does not fit when its number of fields is another, a value is none of its column's type, its quotes are wrong, or it holds NUL characters
@@ -42,15 +42,16 @@ public sealed class CsvImport : IJob<CsvImportInput, CsvImportResult>
     {
         InputRules.Check(input);
         var stop = ending.Token;
+        var tenant = await run.TenantAsync();
         var saved = run.Checkpoint<ImportPosition>();
         using ISource source = input.Source.StartsWith("https:", StringComparison.Ordinal)
             ? await WebFile.OpenAsync(outbound, input.Source, saved, run.Epoch, stop)
-            : new SourceFile(input.Source, dataRoot);
+            : new SourceFile(input.Source, dataRoot, tenant);
         if (saved is not null) source.MustStillBe(saved.File);
 
         using var records = new CsvRecords(source, input.Delimiter[0], saved?.Offset ?? 0, saved?.Line ?? 1);
         var head = await HeadAsync(source, records, input, saved, stop);
-        var table = new TargetTable(input.Table, head.Columns);
+        var table = new TargetTable(tenant, input.Table, head.Columns);
         var at = saved ?? head.Start;
         var size = new BatchSize();
         using var total = new RowTotal(source, input.Delimiter[0], head.Start.Offset, at.Total, stop);

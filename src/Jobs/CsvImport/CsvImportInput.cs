@@ -10,7 +10,7 @@ public sealed record CsvImportInput
     [RegularExpression(@"^(?:file:(?!/)(?!(?:.*/)?\.\.(?:/|$)).+|https://[^/?#@\\\s]+(?:[/?][^#\\\s]*)?)$")]
     public required string Source { get; init; }
 
-    [Description("The table in the schema imports. It is created when it is missing.")]
+    [Description("The table, in the schema imports for tenant default and imports_TENANT for others. It is created when it is missing.")]
     [RegularExpression(ColumnNames.Pattern)]
     public required string Table { get; init; }
 

@@ -2,16 +2,17 @@ using QueueScale.Contracts;
 
 namespace QueueScale.Jobs;
 
-/// <summary>Finds a <c>file:</c> source below the folder that the operator named, and nowhere else.</summary>
+/// <summary>Finds a <c>file:</c> source below the folder that the operator named for its tenant, and nowhere else.</summary>
 internal static class DataRoot
 {
     private const string Scheme = "file:";
+    private const string OfTenant = "{tenant}";
     private const string Missing = "source_missing";
     private const int MostLinks = 40;
 
     /// <summary>The real path of the source's file.</summary>
     /// <exception cref="JobFailed">It has none that may be read.</exception>
-    public static string Find(string source, string root)
+    public static string Find(string source, string root, string tenant)
     {
         if (!source.StartsWith(Scheme, StringComparison.Ordinal) || source.Length == Scheme.Length)
         {
@@ -30,6 +31,13 @@ internal static class DataRoot
             throw new JobFailed($"source: '{shown}' cannot be read: this worker has no data folder. Set Jobs:DataRoot on every worker of the queue.", Missing);
         }
 
+        if (tenant != TenantName.First && !root.Contains(OfTenant, StringComparison.Ordinal))
+        {
+            throw new JobFailed(
+                $"source: '{shown}' cannot be read: this worker's data folder is the tenant {TenantName.First}'s alone. Put {OfTenant} into Jobs:DataRoot on every worker of the queue, such as {root}/{OfTenant}.", Missing);
+        }
+
+        root = root.Replace(OfTenant, tenant, StringComparison.Ordinal);
         var folder = RealPath(Path.GetFullPath(root));
         var path = RealPath(Path.Combine(folder, name));
         if (!path.StartsWith(Path.EndsInDirectorySeparator(folder) ? folder : folder + Path.DirectorySeparatorChar, StringComparison.Ordinal))

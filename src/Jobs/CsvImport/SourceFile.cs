@@ -8,9 +8,9 @@ internal sealed class SourceFile : ISource
     private readonly string source;
     private readonly string path;
 
-    public SourceFile(string source, string dataRoot)
+    public SourceFile(string source, string dataRoot, string tenant)
     {
-        (this.source, path) = (source, DataRoot.Find(source, dataRoot));
+        (this.source, path) = (source, DataRoot.Find(source, dataRoot, tenant));
         Identity = Now();
     }
 

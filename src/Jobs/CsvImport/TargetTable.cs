@@ -5,16 +5,26 @@ using QueueScale.Contracts;
 namespace QueueScale.Jobs;
 
 /// <summary>The table of an import. All that happens to it happens in the transaction of a checkpoint, so all of it happens exactly once.</summary>
-internal sealed class TargetTable(string table, IReadOnlyList<ImportColumn> columns)
+internal sealed class TargetTable(string tenant, string table, IReadOnlyList<ImportColumn> columns)
 {
-    private const string Schema = "imports";
+    /// <summary>PostgreSQL cuts longer names, and two tenants' schemas would be one.</summary>
+    private const int MostOfName = 63;
 
     // "if not exists" alone fails when two transactions create the same thing at once; who holds this creates.
     private const long CreationLock = 0x7173_696d_706f_7274;
 
     // All of these are safe names by now; the quotes are for words that SQL has for itself, such as order.
-    private readonly string name = $"{Schema}.\"{table}\"";
+    private readonly string schema = SchemaOf(tenant);
+    private readonly string name = $"\"{SchemaOf(tenant)}\".\"{table}\"";
     private readonly string columnNames = string.Join(", ", columns.Select(column => $"\"{column.Name}\""));
+
+    /// <exception cref="JobFailed">The name is too long.</exception>
+    private static string SchemaOf(string tenant)
+    {
+        var schema = tenant == TenantName.First ? "imports" : $"imports_{tenant}";
+        return schema.Length <= MostOfName ? schema : throw new JobFailed(
+            $"table: a schema for tenant {tenant} would have {schema.Length} characters and may have {MostOfName}. Give tenants that import files shorter names.", "input_invalid");
+    }
 
     /// <summary>Makes the table ready for the first rows: creates it if it is missing, checks that its columns fit, and empties it if asked.</summary>
     /// <exception cref="JobFailed">Its columns do not fit.</exception>
@@ -50,7 +60,7 @@ internal sealed class TargetTable(string table, IReadOnlyList<ImportColumn> colu
         await ExecuteAsync(transaction, $"select pg_advisory_xact_lock({CreationLock})", stop);
         // "if not exists" looks into the session's cache of names, and only a statement that opens a table brings that up to what others have committed.
         await ExecuteAsync(transaction, "select from pg_namespace limit 0", stop);
-        await ExecuteAsync(transaction, $"create schema if not exists {Schema}", stop);
+        await ExecuteAsync(transaction, $"create schema if not exists \"{schema}\"", stop);
         var definitions = columns.Select(column => $"\"{column.Name}\" {ColumnType.Named(column.Type)!.SqlName}");
         await ExecuteAsync(transaction, $"create table if not exists {name} ({string.Join(", ", definitions)})", stop);
     }
@@ -69,7 +79,7 @@ internal sealed class TargetTable(string table, IReadOnlyList<ImportColumn> colu
         if (columns.Count > 0) misfits.AddRange(there.Where(other => other.Value.IsNeeded).Select(other => $"the file has nothing for its column {other.Key}"));
         if (misfits.Count == 0) return;
         throw new JobFailed(
-            $"table: {Schema}.{table} is there and does not fit: {string.Join("; ", misfits.Take(5))}. "
+            $"table: {schema}.{table} is there and does not fit: {string.Join("; ", misfits.Take(5))}. "
             + "Name its columns and types in columns, or give another table.",
             "table_misfit");
     }

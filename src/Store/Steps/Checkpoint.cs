@@ -116,6 +116,21 @@ public class Checkpoints : IAsyncDisposable
         }
     }
 
+    /// <summary>The name of the tenant whose job it is.</summary>
+    /// <exception cref="StoreUnavailable">PostgreSQL does not answer.</exception>
+    public async Task<string> TenantAsync(Guid job, CancellationToken cancellation)
+    {
+        try
+        {
+            await using var command = database.General.CreateCommand("select t.name from jobs j join tenants t on t.id = j.tenant where j.id = $1").With(job);
+            return (string)(await command.ExecuteScalarAsync(cancellation))!;
+        }
+        catch (Exception error) when (BatchErrors.IsAway(error))
+        {
+            throw new StoreUnavailable("PostgreSQL did not say whose job it is.", error);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);

@@ -31,7 +31,6 @@ internal sealed class LiveRun : JobRun, IDisposable
 
     private const int MaxMessage = 200;
 
-
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(0.5);
 
     private readonly ClaimedJob job;
@@ -130,6 +129,8 @@ internal sealed class LiveRun : JobRun, IDisposable
 
     /// <summary>Whether its end is being recorded.</summary>
     public bool IsClosed => Volatile.Read(ref closed) == 1;
+
+    public override Task<string> TenantAsync() => checkpoints.TenantAsync(job.Id, stop.Token);
 
     public override T? Checkpoint<T>()
         where T : default

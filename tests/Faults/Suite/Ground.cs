@@ -147,7 +147,7 @@ internal sealed class Ground : IAsyncDisposable
     {
         var own = HostSettings.OfWorker(Through(WorkersToPostgres), BrokerThrough(WorkersToBroker), name, DataRoot);
         own["Worker__Lease"] = Lease.ToString();
-        own["Worker__Slots"] = "64";
+        own["Worker__Slots"] = "128"; // so that those who take over have room: what hand-overs would wait for is capacity otherwise
         own["Worker__Readiness__MaxDrainTime"] = MaxDrainTime.ToString();
         return Member.StartAsync(this, name, TestWorker, own, place, settings);
     }
