@@ -18,7 +18,8 @@ public interface IBatchItem
 /// <summary>How much may wait and go together, and for how long a batch is tried.</summary>
 /// <param name="GiveUpAfter">Repeat a batch whose outcome is unknown for this long, then tell its callers so; null repeats until the end of the process.</param>
 /// <param name="MaxWaiting">Items that may wait; more are refused.</param>
-public sealed record GroupCommitLimits(TimeSpan? GiveUpAfter = null, int MaxWaiting = 8192)
+/// <param name="RefusesWhenBehind">Whether fewer may wait while PostgreSQL is behind: <see cref="WaitingRoom"/>.</param>
+public sealed record GroupCommitLimits(TimeSpan? GiveUpAfter = null, int MaxWaiting = 8192, bool RefusesWhenBehind = false)
 {
     public const int MaxRows = 500;
     public const int MaxBytes = 1 << 20;
@@ -37,6 +38,8 @@ public sealed class GroupCommit<TItem, TAnswer> : IAsyncDisposable
     private readonly Func<IReadOnlyList<TItem>, CancellationToken, Task<TAnswer[]>> save;
     private readonly GroupCommitLimits limits;
     private readonly Channel<Waiting> pending;
+    private readonly WaitingRoom room = new();
+    private int waitingRows;
     private readonly CancellationTokenSource stopping = new();
     private readonly Task loop;
 
@@ -60,9 +63,16 @@ public sealed class GroupCommit<TItem, TAnswer> : IAsyncDisposable
     /// <exception cref="StoreUnavailable">The outcome is unknown.</exception>
     public Task<TAnswer> SaveAsync(TItem item, CancellationToken gone = default)
     {
+        if (limits.RefusesWhenBehind && Volatile.Read(ref waitingRows) >= room.Rows)
+        {
+            throw new StoreOverloaded($"PostgreSQL is behind, and {room.Rows} rows wait to be written already.");
+        }
+
         var waiting = new Waiting(item, gone);
+        Interlocked.Add(ref waitingRows, item.Rows);
         if (!pending.Writer.TryWrite(waiting))
         {
+            Interlocked.Add(ref waitingRows, -item.Rows);
             throw stopping.IsCancellationRequested
                 ? new StoreUnavailable("The process is stopping.")
                 : new StoreOverloaded($"{limits.MaxWaiting} items wait to be written already.");
@@ -87,6 +97,7 @@ public sealed class GroupCommit<TItem, TAnswer> : IAsyncDisposable
             var (rows, bytes) = (0, 0);
             while (rows < GroupCommitLimits.MaxRows && bytes < GroupCommitLimits.MaxBytes && pending.Reader.TryRead(out var next))
             {
+                Interlocked.Add(ref waitingRows, -next.Item.Rows);
                 if (next.Gone.IsCancellationRequested)
                 {
                     next.TrySetCanceled(next.Gone);
@@ -105,7 +116,9 @@ public sealed class GroupCommit<TItem, TAnswer> : IAsyncDisposable
             }
 
             batch.Sort(static (a, b) => a.Item.Id.CompareTo(b.Item.Id));
+            var begun = TimeProvider.System.GetTimestamp();
             await SaveAndAnswerAsync(batch);
+            room.Wrote(rows, TimeProvider.System.GetElapsedTime(begun));
             batch.Clear();
         }
     }

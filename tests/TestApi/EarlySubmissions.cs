@@ -9,8 +9,12 @@ internal sealed class EarlySubmissions(Database database, WakeUps wakeUps) : Sub
 {
     public override async Task<Submitted[]> SubmitAsync(IReadOnlyList<NewJob> jobs)
     {
-        wakeUps.Send([.. jobs.Select(job => new QueuedJob(job.Id, 0, job.Type, job.Queue, QueueName.Normal, 0, DateTime.UtcNow, Send: true))]);
-        await Task.Delay(1500); // the first one connects to the broker on its way
+        while (!await wakeUps.TrySendAsync(wakeUps.Messages([.. jobs.Select(job => new QueuedJob(job.Id, 0, job.Type, job.Queue, QueueName.Normal, 0, DateTime.UtcNow, Send: true))])))
+        {
+            await Task.Delay(100);
+        }
+
+        await Task.Delay(1500); // the broker has them, and the worker takes them
         return await base.SubmitAsync(jobs);
     }
 }

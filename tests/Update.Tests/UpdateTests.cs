@@ -68,6 +68,23 @@ public sealed class UpdateTests(Stage stage) : IClassFixture<Stage>, IAsyncLifet
     }
 
     [Fact]
+    public async Task What_happens_to_a_job_is_seen_through_the_proxy_within_300_ms()
+    {
+        var seconds = new List<double>();
+        for (var turn = 0; turn < 20; turn++)
+        {
+            var job = (await client.SubmitAsync(Job("probe.sleep", """{"seconds": 0.3, "steps": 1}"""))).Id;
+            await foreach (var now in client.WatchAsync(job))
+            {
+                if (now.FinishedAt is { } finished) seconds.Add((DateTime.UtcNow - finished).TotalSeconds);
+            }
+        }
+
+        Assert.Equal(20, seconds.Count);
+        Assert.True(seconds.Order().ElementAt(18) < 0.3, string.Join(' ', seconds.Select(one => $"{one:0.000}")));
+    }
+
+    [Fact]
     public async Task A_new_version_that_never_becomes_ready_takes_no_request()
     {
         await using var caller = new Caller(nginx.Url, PerSecond);

@@ -115,8 +115,8 @@ public class Submissions : IAsyncDisposable
         this.database = database.Steps;
         this.wake = wake;
         this.deadline = deadline;
-        batches = new("submit", SaveAsync, new GroupCommitLimits(GiveUpAfter: deadline));
-        batchesOnce = new("submit_once", SaveOnceAsync, new GroupCommitLimits(GiveUpAfter: deadline));
+        batches = new("submit", SaveAsync, new GroupCommitLimits(GiveUpAfter: deadline, RefusesWhenBehind: true));
+        batchesOnce = new("submit_once", SaveOnceAsync, new GroupCommitLimits(GiveUpAfter: deadline, RefusesWhenBehind: true));
     }
 
     /// <summary>Stores all of the jobs or none.</summary>

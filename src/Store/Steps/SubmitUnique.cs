@@ -39,22 +39,20 @@ public sealed class UniqueSubmissions(Database database, Action<IReadOnlyList<Qu
     /// <param name="jobs">Jobs of one tenant.</param>
     /// <param name="key">Its submissions make jobs once; null where it has none.</param>
     /// <exception cref="IdempotencyKeyReused">The idempotency key was used for something else; nothing was stored.</exception>
+    /// <exception cref="StoreOverloaded">Too many are under way; nothing was stored.</exception>
     /// <exception cref="DataRefused">PostgreSQL refuses the data; nothing was stored.</exception>
     /// <exception cref="StoreUnavailable">PostgreSQL did not confirm in time; the jobs may or may not be there. The same submission again says so.</exception>
     public async Task<SubmittedJobs> SubmitAsync(IReadOnlyList<NewJob> jobs, IdempotencyKey? key)
     {
         using var gone = new CancellationTokenSource(jobs.Count <= Submissions.SharedBatch ? deadline : 10 * deadline);
+        if (!await places.WaitAsync(deadline))
+        {
+            throw new StoreOverloaded($"{AtOnce} submissions with unique keys are under way already.");
+        }
+
         try
         {
-            await places.WaitAsync(gone.Token);
-            try
-            {
-                return await UntilStoredAsync(jobs, key, gone.Token);
-            }
-            finally
-            {
-                places.Release();
-            }
+            return await UntilStoredAsync(jobs, key, gone.Token);
         }
         catch (PostgresException error) when (BatchErrors.IsBadData(error))
         {
@@ -63,6 +61,10 @@ public sealed class UniqueSubmissions(Database database, Action<IReadOnlyList<Qu
         catch (Exception error) when (error is OperationCanceledException || BatchErrors.IsPassing(error))
         {
             throw new StoreUnavailable("PostgreSQL did not confirm the jobs in time.", error);
+        }
+        finally
+        {
+            places.Release();
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using QueueScale.Contracts;
 using QueueScale.Faults.Checker;
 using RabbitMQ.Client;
@@ -26,7 +25,7 @@ internal static class Backlog
         var begun = DateTime.UtcNow;
         await Task.Delay(TimeSpan.FromSeconds(20));
         var filling = DateTime.UtcNow;
-        var (apiBefore, workerBefore) = (Resident(api), Resident(worker));
+        var (apiBefore, workerBefore) = (api.ResidentMiB, worker.ResidentMiB);
         await aim.Ground.FillLaterAsync(1_000_000);
         await Task.Delay(TimeSpan.FromSeconds(15));
         var filled = DateTime.UtcNow;
@@ -34,7 +33,7 @@ internal static class Backlog
         await aim.Load.StopAsync();
         var accepted = aim.Load.Accepted.ToArray();
         var (before, with) = (Measurement.P99(accepted.Where(a => a.At > begun && a.At < filling)), Measurement.P99(accepted.Where(a => a.At > filled)));
-        var (apiAfter, workerAfter) = (Resident(api), Resident(worker));
+        var (apiAfter, workerAfter) = (api.ResidentMiB, worker.ResidentMiB);
         var at = TimeProvider.System.GetTimestamp();
         await using var served = await aim.Ground.StartWorkerAsync("worker-later", HostPlace.Here, Measurement.UsualLease, ("Worker__Queues__0", Ground.Later));
         await using var connection = await new ConnectionFactory { Uri = new Uri(aim.Ground.Broker.Uri()) }.CreateConnectionAsync();
@@ -90,7 +89,4 @@ internal static class Backlog
     private static async Task<long> WaitingAsync(IChannel channel) =>
         (await channel.QueueDeclarePassiveAsync(QueueName.Physical(Ground.Later, QueueName.Normal))).MessageCount
         + (await channel.QueueDeclarePassiveAsync(QueueName.Physical(Ground.Later, QueueName.Front))).MessageCount;
-
-    private static int Resident(Member member) =>
-        int.Parse(File.ReadLines($"/proc/{member.Process.Pid}/status").Single(l => l.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
 }

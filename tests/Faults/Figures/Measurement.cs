@@ -31,6 +31,7 @@ internal sealed record Measurement(string Name, Func<Aim, Task<IReadOnlyList<Mea
         new("kill-rounds", Neighbours.UnderKillRoundsAsync),
         new("malformed-http", MalformedInput.RequestsAsync),
         new("malformed-messages", MalformedInput.MessagesAsync),
+        new("overload", Overload.OfSubmissionsAsync),
         new("million", Backlog.OfAMillionAsync),
         new("due-together", Backlog.DueTogetherAsync),
     ];

@@ -15,8 +15,9 @@ namespace QueueScale.Faults;
 /// <param name="Make">Makes the submission.</param>
 /// <param name="Steps">The steps that its handler notes in the ledger.</param>
 /// <param name="CancelWithin">It is cancelled within this time, by chance.</param>
+/// <param name="IsObserved">Some of them are followed by observers.</param>
 /// <param name="Insists">It is sent twice at once under an idempotency key, and again until it is answered.</param>
-internal sealed record Kind(string Name, double PerSecond, Func<SubmitJob> Make, int? Steps = null, TimeSpan? CancelWithin = null, bool Insists = false);
+internal sealed record Kind(string Name, double PerSecond, Func<SubmitJob> Make, int? Steps = null, TimeSpan? CancelWithin = null, bool Insists = false, bool IsObserved = true);
 
 /// <summary>Clients that submit at a steady rate, whatever happens, and write down what they were told. Nothing is sent twice, but for what insists.</summary>
 internal sealed class Load : IAsyncDisposable
@@ -254,7 +255,7 @@ internal sealed class Load : IAsyncDisposable
             return;
         }
 
-        var observed = Interlocked.Increment(ref accepted) % ObservedOneOf == 0 ? Task.WhenAll(ObserveAsync(job, "one"), ObserveAsync(job, "other")) : Task.CompletedTask;
+        var observed = kind.IsObserved && Interlocked.Increment(ref accepted) % ObservedOneOf == 0 ? Task.WhenAll(ObserveAsync(job, "one"), ObserveAsync(job, "other")) : Task.CompletedTask;
         if (kind.CancelWithin is { } within)
         {
             await Task.Delay(within * Chance());

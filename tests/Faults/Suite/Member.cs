@@ -1,3 +1,4 @@
+using System.Globalization;
 using QueueScale.Faults.Checker;
 
 namespace QueueScale.Faults;
@@ -29,6 +30,10 @@ internal sealed class Member : IAsyncDisposable
 
     /// <summary>Signals go through <see cref="Signal"/>, so that it is known what was sent.</summary>
     public LocalProcess Process => process.Process;
+
+    /// <summary>The memory that it holds, in MiB.</summary>
+    public int ResidentMiB =>
+        int.Parse(File.ReadLines($"/proc/{Process.Pid}/status").Single(l => l.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
 
     public static async Task<Member> StartAsync(
         Ground ground, string name, string program, Dictionary<string, string?> settings, HostPlace place, (string Key, string? Value)[] more)
