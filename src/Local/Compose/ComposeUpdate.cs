@@ -23,10 +23,18 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
         IReadOnlyList<string> fresh = [];
         try
         {
-            // Without --no-recreate compose would stop the old ones first.
-            await StepAsync("started", ["up", "-d", "--no-deps", "--no-recreate", .. Replaced.SelectMany(service => new[] { "--scale", $"{service}={2 * old.Count(one => one.Service == service)}" }), .. Replaced]);
-            fresh = [.. (await ContainersAsync()).Except(old).Select(one => one.Id)];
-            await ReadyAsync(fresh);
+            foreach (var service in Replaced)
+            {
+                var count = old.Count(one => one.Service == service);
+                for (var more = 1; more <= count; more++) // one after the other: what several starts need at once, those that serve would lack
+                {
+                    // Without --no-recreate compose would stop the old ones first.
+                    await Docker.ComposeAsync(["up", "-d", "--no-deps", "--no-recreate", "--scale", $"{service}={count + more}", service], cancellation);
+                    fresh = [.. (await ContainersAsync()).Except(old).Select(one => one.Id)];
+                    await ReadyAsync(service, fresh);
+                }
+            }
+
             await FollowedAsync(fresh);
         }
         catch (Exception error)
@@ -47,14 +55,14 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
         tell("updated", $"{fresh.Count} processes in {clock.Elapsed.TotalSeconds:0} s");
     }
 
-    private async Task ReadyAsync(IReadOnlyList<string> fresh)
+    private async Task ReadyAsync(string service, IReadOnlyList<string> fresh)
     {
         for (var clock = Stopwatch.StartNew(); ; await Task.Delay(500, cancellation))
         {
             var states = (await Docker.RunAsync(["inspect", "--format", "{{.Id}} {{.RestartCount}} {{.State.Status}} {{.State.Health.Status}}", .. fresh], cancellation)).Split('\n').Select(line => line.Split(' ')).ToArray();
             if (states.All(state => state is [_, _, "running", "healthy"]))
             {
-                tell("ready", $"{fresh.Count} new ones in {clock.Elapsed.TotalSeconds:0.0} s");
+                tell(service, $"a new one is ready in {clock.Elapsed.TotalSeconds:0.0} s");
                 return;
             }
             if (states.FirstOrDefault(state => state is not [_, "0", "running" or "created", "healthy" or "starting"]) is { } failed) throw await NotReadyAsync(failed[0]);
