@@ -31,6 +31,6 @@ write || true
 start
 (
   while sleep 1; do
-    if ! runs; then start || true; elif write; then inner -s reload; fi
+    if ! runs; then start || true; elif write; then inner -s reload || true; fi
   done
 ) &

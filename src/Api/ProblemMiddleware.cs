@@ -37,7 +37,7 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         ApiMetrics.Refused.Add(1, new KeyValuePair<string, object?>("reason", refusal.Kind));
         if (refusal.Status < 500)
         {
-            Log.Refused(logger, context.Request.Method, context.Request.Path, context.Connection.RemoteIpAddress, refusal.Status, refusal.Fields?.First ?? refusal.Detail ?? refusal.Title);
+            Log.Refused(logger, context.Request.Method, context.Request.Path, context.Connection.RemoteIpAddress, refusal.Status, refusal.Kind); // not its text, which may quote the caller
         }
 
         await ProblemWriter.WriteAsync(context, refusal);

@@ -42,8 +42,6 @@ internal sealed class InvalidFields
 
     public bool Any => fields.Count > 0;
 
-    public string First => fields.Select(f => $"{f.Key} {f.Value[0]}").First();
-
     public void Add(string pointer, string message)
     {
         if (fields.TryGetValue(pointer, out var messages))

@@ -7,8 +7,12 @@ public sealed class RequestCounts(RedisLink link)
 {
     private const string Count = """
         local count = redis.call('INCR', KEYS[1])
-        if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-        return {count, redis.call('PTTL', KEYS[1])}
+        local left = redis.call('PTTL', KEYS[1])
+        if left < 0 then
+          redis.call('PEXPIRE', KEYS[1], ARGV[1])
+          left = tonumber(ARGV[1])
+        end
+        return {count, left}
         """;
 
     /// <summary>Counts one request more.</summary>

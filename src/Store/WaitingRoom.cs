@@ -1,7 +1,8 @@
 namespace QueueScale.Store;
 
 /// <summary>How many rows may wait to be written. Any number, so that bursts and pauses cost time only, until PostgreSQL has been behind for a second; from then on
-/// as many as it writes in a moment, so that what is taken in is answered soon and the rest is refused at once; until so few wait that all is well.</summary>
+/// as many as it writes in a moment, so that what is taken in is answered soon and the rest is refused at once; until so few wait that all is well, or it shows that
+/// commits are slow however little they hold.</summary>
 public sealed class WaitingRoom
 {
     /// <summary>A batch that takes so long for many rows says that PostgreSQL writes no faster. Few rows say nothing: one row takes as long as the disk needs, or as a pause lasts.</summary>
@@ -16,7 +17,15 @@ public sealed class WaitingRoom
     /// <summary>Fewer are never let in: a slow disk writes them in one go.</summary>
     private const int Least = 32;
 
+    /// <summary>So many batches in a row that took so many times what their rows should have taken: fewer rows make it no faster.</summary>
+    private const int Proof = 3;
+
+    private const double TooLong = 1.7; // a batch of as many rows as may wait has half the rows of the evidence at most
+
+    private int many = Many;
     private TimeSpan behind;
+    private (int Rows, TimeSpan Took) evidence;
+    private int noFaster;
     private volatile int rows = int.MaxValue;
 
     /// <summary>The rows that may wait now; any number while nothing is behind.</summary>
@@ -25,16 +34,34 @@ public sealed class WaitingRoom
     /// <summary>A batch was written.</summary>
     public void Wrote(int batch, TimeSpan took)
     {
-        if (rows < int.MaxValue && batch < rows / 2)
+        if (rows == int.MaxValue)
         {
-            (rows, behind) = (int.MaxValue, TimeSpan.Zero);
+            many = took < Moment ? Many : many;
+            behind = batch >= many && took >= Long ? behind + took : TimeSpan.Zero;
+            if (behind >= Behind)
+            {
+                evidence = (batch, took);
+                rows = RoomFor(batch, took);
+            }
+
             return;
         }
 
-        behind = batch >= Many && took >= Long ? behind + took : TimeSpan.Zero;
-        if (rows < int.MaxValue || behind >= Behind)
+        noFaster = took > TooLong * evidence.Took * batch / evidence.Rows ? noFaster + 1 : 0;
+        if (noFaster == Proof)
         {
-            rows = Math.Clamp((int)(batch * (Moment / took)), Least, int.MaxValue);
+            many = Math.Min(4 * evidence.Rows, GroupCommitLimits.MaxRows);
+        }
+
+        if (noFaster == Proof || batch < rows / 2)
+        {
+            (rows, behind, noFaster) = (int.MaxValue, TimeSpan.Zero, 0);
+        }
+        else if (noFaster == 0)
+        {
+            rows = RoomFor(batch, took);
         }
     }
+
+    private static int RoomFor(int batch, TimeSpan took) => Math.Clamp((int)(batch * (Moment / took)), Least, int.MaxValue);
 }

@@ -45,6 +45,31 @@ public sealed class WaitingRoomTests
     }
 
     [Fact]
+    public void Commits_that_are_slow_whatever_they_hold_take_no_room_for_long()
+    {
+        var (accepted, waiting) = (0, 0);
+        for (var batch = 0; batch < 500; batch++) // 400 rows a second where each commit takes 200 ms
+        {
+            waiting = Math.Min(80, room.Rows);
+            accepted += waiting;
+            room.Wrote(waiting, Second / 5);
+        }
+
+        Assert.InRange(accepted, 0.99 * 500 * 80, 500 * 80);
+    }
+
+    [Fact]
+    public void One_batch_that_takes_long_meanwhile_changes_nothing()
+    {
+        room.Wrote(500, Second);
+        room.Wrote(50, Second / 10);
+        room.Wrote(50, Second);
+        Assert.Equal(50, room.Rows);
+        room.Wrote(50, Second / 10);
+        Assert.Equal(50, room.Rows);
+    }
+
+    [Fact]
     public void However_slow_PostgreSQL_is_some_rows_may_wait()
     {
         room.Wrote(100, Second * 10);

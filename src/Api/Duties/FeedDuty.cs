@@ -18,7 +18,7 @@ internal sealed partial class FeedDuty(Lanes lanes, WakeUps wakeUps, IOptions<Ap
     private readonly int window = options.Value.LaneWindow;
     private readonly TimeProvider clock = clock;
     private readonly ILogger logger = logger;
-    private readonly Dictionary<(string Queue, short Lane), (int Turn, long? EmptySince, long? FailedAt)> looks = [];
+    private readonly Dictionary<(string Queue, short Lane), (DateTime Fed, long? EmptySince, long? FailedAt)> looks = [];
 
     public override async Task<int> RunOnceAsync(CancellationToken cancellation)
     {
@@ -36,9 +36,9 @@ internal sealed partial class FeedDuty(Lanes lanes, WakeUps wakeUps, IOptions<Ap
     {
         var key = (lane.Queue, lane.Lane);
         var look = looks.GetValueOrDefault(key);
-        if (look.Turn != lane.Turn)
+        if (look.Fed != lane.Fed)
         {
-            look = (lane.Turn, null, null); // what was seen before another instance opened it says nothing
+            look = (lane.Fed, null, look.FailedAt); // others have fed it, or opened and closed it: what was seen before says nothing
         }
 
         if (look.FailedAt is { } failed && clock.GetElapsedTime(failed) < Rest)
@@ -74,7 +74,7 @@ internal sealed partial class FeedDuty(Lanes lanes, WakeUps wakeUps, IOptions<Ap
                 }
                 else
                 {
-                    looks[key] = (lane.Turn, look.EmptySince ?? clock.GetTimestamp(), null);
+                    looks[key] = (lane.Fed, look.EmptySince ?? clock.GetTimestamp(), null);
                 }
 
                 return sent;
@@ -84,7 +84,7 @@ internal sealed partial class FeedDuty(Lanes lanes, WakeUps wakeUps, IOptions<Ap
             looks.Remove(key);
             if (!await wakeUps.TrySendAsync(wakeUps.Messages(page)))
             {
-                looks[key] = (lane.Turn, null, clock.GetTimestamp());
+                looks[key] = (lane.Fed, null, clock.GetTimestamp());
                 Log.NotFed(logger, lane.Queue, lane.Lane, Rest);
                 return sent;
             }

@@ -41,19 +41,21 @@ public sealed class Outbound : IDisposable
         (this.options, this.resolve, this.connect) = (options, resolve, connect);
         allowedHosts = [.. options.AllowedHosts.Select(entry => OutboundUrl.HostOf(entry)!)];
         slots = new HostSlots(options.MaxPerHost, SlotPatience);
-        metrics = new OutboundMetrics(slots);
-        var tls = new SslClientAuthenticationOptions();
+        metrics = new OutboundMetrics(slots, allowedHosts);
+        // A certificate may name an address where its issuer's lies, which would be fetched unchecked. Servers send what is needed themselves.
+        var trust = new X509ChainPolicy { DisableCertificateDownloads = true, RevocationMode = X509RevocationMode.NoCheck };
         if (roots is not null)
         {
-            tls.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            tls.CertificateChainPolicy.CustomTrustStore.AddRange(roots);
+            trust.TrustMode = X509ChainTrustMode.CustomRootTrust;
+            trust.CustomTrustStore.AddRange(roots);
         }
+
 
 #pragma warning disable CA2000 // the invoker disposes it
         http = new HttpMessageInvoker(new SocketsHttpHandler
         {
             ConnectCallback = async (context, stop) => await ConnectCheckedAsync(context.DnsEndPoint, stop),
-            SslOptions = tls,
+            SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = trust },
             ConnectTimeout = ConnectTimeout,
             UseProxy = false,
             UseCookies = false,
@@ -195,9 +197,7 @@ public sealed class Outbound : IDisposable
             if (!isLast) attempt.CancelAfter(AddressPatience);
             try
             {
-                var stream = await connect(new IPEndPoint(addresses[i], host.Port), attempt.Token);
-                metrics.Connected($"{name}:{host.Port}");
-                return stream;
+                return await connect(new IPEndPoint(addresses[i], host.Port), attempt.Token);
             }
             catch (Exception error) when (!isLast && !stop.IsCancellationRequested && error is SocketException or OperationCanceledException) { } // the next may answer
         }

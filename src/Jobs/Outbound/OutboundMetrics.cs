@@ -5,21 +5,20 @@ namespace QueueScale.Jobs;
 /// <summary>What is counted of requests to other hosts. Names and labels: docs/telemetry.md.</summary>
 internal sealed class OutboundMetrics : IDisposable
 {
-    /// <summary>So many hosts have a label of their own in a process, the first that it connected to. Inputs name them, so they are without bound.</summary>
-    private const int MostHosts = 20;
-
     private const string Other = "_other";
 
     private readonly Counter<long> requests;
     private readonly Histogram<double> seconds;
     private readonly HostSlots slots;
-    private readonly HashSet<string> known = [];
+    private readonly IReadOnlySet<string> named;
 
     internal Meter Meter { get; } = new("QueueScale.Jobs");
 
-    public OutboundMetrics(HostSlots slots)
+    /// <param name="slots">Says what is under way.</param>
+    /// <param name="named">Hosts that have a label of their own, those of the settings. All others are named by inputs, and what callers send is no label.</param>
+    public OutboundMetrics(HostSlots slots, IReadOnlySet<string> named)
     {
-        this.slots = slots;
+        (this.slots, this.named) = (slots, named);
         requests = Meter.CreateCounter<long>("queuescale.outbound.requests", "{request}", "Requests that jobs sent to other hosts, redirects included.");
         requests.Add(0, new KeyValuePair<string, object?>("host", Other)); // a counter that is not there yet has no rate when it comes
         seconds = Meter.CreateHistogram(
@@ -29,14 +28,6 @@ internal sealed class OutboundMetrics : IDisposable
             "queuescale.outbound.in_use", () => ByHost(host => host.InUse), "{request}", "Requests to other hosts that are under way, to the end of the file.");
         Meter.CreateObservableGauge(
             "queuescale.outbound.waiting", () => ByHost(host => host.Waiting), "{run}", "Runs that wait because Jobs:Outbound:MaxPerHost requests to the host are under way.");
-    }
-
-    public void Connected(string host)
-    {
-        lock (known)
-        {
-            if (known.Count < MostHosts) known.Add(host);
-        }
     }
 
     /// <param name="host">Who was asked.</param>
@@ -52,14 +43,10 @@ internal sealed class OutboundMetrics : IDisposable
 
     private IEnumerable<Measurement<int>> ByHost(Func<HostLoad, int> value)
     {
-        Dictionary<string, int> sums;
-        lock (known) sums = known.Append(Other).ToDictionary(label => label, _ => 0);
+        var sums = named.Append(Other).ToDictionary(label => label, _ => 0);
         foreach (var host in slots.Now()) sums[LabelOf(host.Name)] = sums.GetValueOrDefault(LabelOf(host.Name)) + value(host);
         return sums.Select(sum => new Measurement<int>(sum.Value, new KeyValuePair<string, object?>("host", sum.Key)));
     }
 
-    private string LabelOf(string host)
-    {
-        lock (known) return known.Contains(host) ? host : Other;
-    }
+    private string LabelOf(string host) => named.Contains(host) ? host : Other;
 }

@@ -18,6 +18,7 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
         var old = await ContainersAsync();
         if (old.Count == 0) throw new LocalProblem("No API and no worker of docker-compose.yml runs. Start them: docker compose up -d --build --wait");
 
+        var images = (await Docker.RunAsync(["inspect", "--format", "{{.Image}} {{.Config.Image}}", .. old.Select(one => one.Id)], cancellation)).Split('\n').Distinct().Select(line => line.Split(' ')).ToArray();
         if (build) await StepAsync("built", ["build", .. Replaced, "migrate"]);
         await StepAsync("migrated", ["run", "--rm", "--no-deps", "-T", "migrate"]);
         IReadOnlyList<string> fresh = [];
@@ -41,6 +42,7 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
         {
             fresh = [.. (await ContainersAsync(CancellationToken.None)).Except(old).Select(one => one.Id)];
             if (fresh.Count > 0) await Docker.RunAsync(["rm", "--force", .. fresh], CancellationToken.None);
+            foreach (var image in images) await Docker.RunAsync(["tag", .. image], CancellationToken.None); // the next `up` must not take what has just failed
             if (error is LocalProblem problem) throw new LocalProblem($"Not updated; the old ones serve on. {problem.Message}", problem);
             throw;
         }

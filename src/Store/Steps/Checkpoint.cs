@@ -123,7 +123,7 @@ public class Checkpoints : IAsyncDisposable
         try
         {
             await using var command = database.General.CreateCommand("select t.name from jobs j join tenants t on t.id = j.tenant where j.id = $1").With(job);
-            return (string)(await command.ExecuteScalarAsync(cancellation))!;
+            return (string?)await command.ExecuteScalarAsync(cancellation) ?? throw new InvalidOperationException($"Job {job} is not there any more.");
         }
         catch (Exception error) when (BatchErrors.IsAway(error))
         {

@@ -55,6 +55,9 @@ public class Submissions : IAsyncDisposable
     /// <summary>Larger batches have a statement of their own: they would hold everybody else up.</summary>
     internal const int SharedBatch = 64;
 
+    /// <summary>So many of them are under way at once; the pool has to keep connections for everybody else's batches.</summary>
+    private const int LargeAtOnce = 3;
+
     private const char TagSeparator = '\u001f';
 
     internal const string Into = "id, tenant, type, queue, high, lane, max_attempts, run_at, timeout, input, tags, trace, state, at, created_at";
@@ -104,6 +107,7 @@ public class Submissions : IAsyncDisposable
     private readonly NpgsqlDataSource database;
     private readonly Action<IReadOnlyList<QueuedJob>> wake;
     private readonly TimeSpan deadline;
+    private readonly SemaphoreSlim largePlaces = new(LargeAtOnce);
     private readonly GroupCommit<Submission, Submitted[]> batches;
     private readonly GroupCommit<Submission, SubmittedOnce> batchesOnce;
 
@@ -161,12 +165,16 @@ public class Submissions : IAsyncDisposable
 
     private async Task<T> ConfirmedAsync<T>(Submission submission, GroupCommit<Submission, T> shared, Func<IReadOnlyList<Submission>, CancellationToken, Task<T[]>> save)
     {
-        using var gone = new CancellationTokenSource(submission.Rows <= SharedBatch ? deadline : 10 * deadline);
+        var isLarge = submission.Rows > SharedBatch;
+        if (isLarge && !await largePlaces.WaitAsync(deadline))
+        {
+            throw new StoreOverloaded($"{LargeAtOnce} large batches are being written already.");
+        }
+
+        using var gone = new CancellationTokenSource(isLarge ? 10 * deadline : deadline);
         try
         {
-            return submission.Rows <= SharedBatch
-                ? await shared.SaveAsync(submission, gone.Token)
-                : (await save([submission], gone.Token))[0];
+            return isLarge ? (await save([submission], gone.Token))[0] : await shared.SaveAsync(submission, gone.Token);
         }
         catch (PostgresException error) when (BatchErrors.IsBadData(error))
         {
@@ -176,11 +184,19 @@ public class Submissions : IAsyncDisposable
         {
             throw new StoreUnavailable("PostgreSQL did not confirm the jobs in time.", error);
         }
+        finally
+        {
+            if (isLarge)
+            {
+                largePlaces.Release();
+            }
+        }
     }
 
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
+        largePlaces.Dispose();
         await batches.DisposeAsync();
         await batchesOnce.DisposeAsync();
     }

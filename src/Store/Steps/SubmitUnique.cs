@@ -17,6 +17,9 @@ public sealed class UniqueSubmissions(Database database, Action<IReadOnlyList<Qu
     /// <summary>So many are under way at once; the pool has to keep connections for everybody else's batches.</summary>
     private const int AtOnce = 4;
 
+    /// <summary>So many wait for one of these; more are refused at once.</summary>
+    private const int MostWaiting = 64;
+
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>In the order of the keys, so that two submissions with the same ones wait for each other and do not lock each other out.</summary>
@@ -34,6 +37,7 @@ public sealed class UniqueSubmissions(Database database, Action<IReadOnlyList<Qu
     private const string Holders = "select j.unique_key, j.id from jobs j where j.tenant = $1 and j.unique_key = any($2) and j.state < 5";
 
     private readonly SemaphoreSlim places = new(AtOnce);
+    private int inside;
 
     /// <summary>Stores all of the jobs or none, but for those whose key an unfinished job has: that one takes their place.</summary>
     /// <param name="jobs">Jobs of one tenant.</param>
@@ -44,12 +48,13 @@ public sealed class UniqueSubmissions(Database database, Action<IReadOnlyList<Qu
     /// <exception cref="StoreUnavailable">PostgreSQL did not confirm in time; the jobs may or may not be there. The same submission again says so.</exception>
     public async Task<SubmittedJobs> SubmitAsync(IReadOnlyList<NewJob> jobs, IdempotencyKey? key)
     {
-        using var gone = new CancellationTokenSource(jobs.Count <= Submissions.SharedBatch ? deadline : 10 * deadline);
-        if (!await places.WaitAsync(deadline))
+        if (Interlocked.Increment(ref inside) > AtOnce + MostWaiting || !await places.WaitAsync(deadline))
         {
-            throw new StoreOverloaded($"{AtOnce} submissions with unique keys are under way already.");
+            Interlocked.Decrement(ref inside);
+            throw new StoreOverloaded($"{AtOnce} submissions with unique keys are under way already, and others wait.");
         }
 
+        using var gone = new CancellationTokenSource(jobs.Count <= Submissions.SharedBatch ? deadline : 10 * deadline);
         try
         {
             return await UntilStoredAsync(jobs, key, gone.Token);
@@ -65,6 +70,7 @@ public sealed class UniqueSubmissions(Database database, Action<IReadOnlyList<Qu
         finally
         {
             places.Release();
+            Interlocked.Decrement(ref inside);
         }
     }
 

@@ -136,11 +136,15 @@ internal sealed partial class Runner
             case InputUnreadable:
                 return Retry(run, RunEnding.Failed, ErrorCodes.InputUnreadable, error.Message);
             default:
-                Log.Failed(logger, run.JobId, run.JobType, run.Epoch, run.Attempt, error);
+                Log.Failed(logger, run.JobId, run.JobType, run.Epoch, run.Attempt, Thrown(error));
                 run.Span?.Threw(error);
                 return Retry(run, RunEnding.Failed, ErrorCodes.HandlerFailed, $"{error.GetType().Name}: {error.Message}");
         }
     }
+
+    /// <summary>What a handler threw, and where. Not what it said: that may quote the job's input, and stands with the job alone.</summary>
+    private static string Thrown(Exception error) =>
+        $"{error.GetType().FullName}\n{error.StackTrace}{(error.InnerException is { } inner ? $"\nbecause of {Thrown(inner)}" : "")}";
 
     /// <summary>What the reason to stop early, if there is one, makes of the run.</summary>
     private Ending? Stopped(LiveRun run) => run.Reason switch
@@ -287,8 +291,8 @@ internal sealed partial class Runner
         [LoggerMessage(4002, LogLevel.Debug, "Job {JobId} ({JobType}) is {State} after run {Epoch}")]
         public static partial void Ended(ILogger logger, Guid jobId, string jobType, int epoch, JobState state);
 
-        [LoggerMessage(4003, LogLevel.Warning, "Job {JobId} ({JobType}) failed its attempt {Attempt} in run {Epoch}")]
-        public static partial void Failed(ILogger logger, Guid jobId, string jobType, int epoch, int attempt, Exception error);
+        [LoggerMessage(4003, LogLevel.Warning, "Job {JobId} ({JobType}) failed its attempt {Attempt} in run {Epoch}; its error says why. Thrown was {Thrown}")]
+        public static partial void Failed(ILogger logger, Guid jobId, string jobType, int epoch, int attempt, string thrown);
 
         [LoggerMessage(4004, LogLevel.Warning, "Job {JobId} ({JobType}) was lost in run {Epoch}: it belongs to another run by now, and nothing of this one was recorded")]
         public static partial void Lost(ILogger logger, Guid jobId, string jobType, int epoch);

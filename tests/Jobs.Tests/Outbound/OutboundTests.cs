@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Diagnostics.Metrics;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
 using QueueScale.Contracts;
@@ -31,6 +33,17 @@ public sealed class OutboundTests(WebServer web) : IClassFixture<WebServer>
         }));
         Assert.Equal(24, asked);
         Assert.InRange(most, 1, 3);
+    }
+
+    [Fact]
+    public async Task Nothing_is_fetched_from_where_a_certificate_says_that_its_issuer_lies()
+    {
+        using var inside = new TcpListener(IPAddress.Loopback, 0);
+        inside.Start();
+        using var certificate = WebServer.CertificateWithIssuerAt(new Uri($"http://{inside.LocalEndpoint}/issuer.crt"));
+        using var outbound = web.Outbound(onPort: web.AnswerOnceWith("", certificate));
+        await Assert.ThrowsAsync<OutboundRefused>(() => outbound.GetAsync("https://files.test/x.csv", _ => { }, CancellationToken.None));
+        Assert.False(inside.Pending());
     }
 
     [Fact]
@@ -71,11 +84,11 @@ public sealed class OutboundTests(WebServer web) : IClassFixture<WebServer>
     }
 
     [Fact]
-    public async Task Each_request_is_counted_and_only_so_many_hosts_that_were_connected_to_have_a_label()
+    public async Task Each_request_is_counted_and_only_hosts_of_the_settings_have_a_label()
     {
         const string One = "files.test:443";
         var slots = new HostSlots(1, TimeSpan.FromSeconds(30));
-        using var metrics = new OutboundMetrics(slots);
+        using var metrics = new OutboundMetrics(slots, new HashSet<string> { One });
         var values = new Dictionary<(string Name, string Host), double>();
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, its) =>
@@ -87,7 +100,6 @@ public sealed class OutboundTests(WebServer web) : IClassFixture<WebServer>
         listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Note(instrument, value, tags));
         listener.Start();
 
-        metrics.Connected(One);
         metrics.Asked(One, TimeSpan.FromSeconds(2));
         metrics.Asked("127.0.0.1:443", null); // refused
         using (await slots.EnterAsync(One, CancellationToken.None))
@@ -103,12 +115,11 @@ public sealed class OutboundTests(WebServer web) : IClassFixture<WebServer>
 
         for (var i = 0; i < 100; i++)
         {
-            metrics.Connected($"host-{i}.test:443");
             metrics.Asked($"host-{i}.test:443", TimeSpan.Zero);
         }
 
         listener.RecordObservableInstruments();
-        Assert.Equal(21, values.Keys.Select(key => key.Host).Distinct().Count());
+        Assert.Equal(2, values.Keys.Select(key => key.Host).Distinct().Count());
 
         void Note(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
         {

@@ -111,7 +111,7 @@ public sealed class WebServer : IAsyncLifetime
 
     /// <summary>Answers one connection with these bytes and closes it, as no proper server would.</summary>
     /// <returns>The port.</returns>
-    internal int AnswerOnceWith(string response)
+    internal int AnswerOnceWith(string response, X509Certificate2? other = null)
     {
         var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -121,12 +121,23 @@ public sealed class WebServer : IAsyncLifetime
             using (var client = await listener.AcceptTcpClientAsync())
             await using (var tls = new SslStream(client.GetStream()))
             {
-                await tls.AuthenticateAsServerAsync(certificate);
+                await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificateContext = SslStreamCertificateContext.Create(other ?? certificate, null, offline: true) });
                 _ = await tls.ReadAsync(new byte[4096]);
                 await tls.WriteAsync(Encoding.ASCII.GetBytes(response));
             }
         });
         return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>A certificate of an issuer that nobody knows, which says where to fetch the issuer's.</summary>
+    internal static X509Certificate2 CertificateWithIssuerAt(Uri address)
+    {
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256), issuersKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=files.test", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(ocspUris: null, caIssuersUris: [address.AbsoluteUri]));
+        using var made = request.Create(new X500DistinguishedName("CN=unknown"), X509SignatureGenerator.CreateForECDsa(issuersKey), DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1), [1]);
+        using var withKey = made.CopyWithPrivateKey(key);
+        return X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pkcs12), null);
     }
 
     private static X509Certificate2 NewCertificate()
