@@ -40,8 +40,7 @@ internal static class TestCommand
                 servers.Add(await TestServers.StartAsync(RunFolder.OfCheckout.Below(place), Print.Steps(json: false), stop)); // one after the other: they may have to be installed
             }
 
-            count = await RunAsync(servers, chosen.Where(project => project is { RunsLate: false, RunsAlone: false }), arguments, stop)
-                + await RunAsync(servers, chosen.Where(project => project.RunsLate), arguments, stop)
+            count = await RunAsync(servers, chosen.Where(project => !project.RunsAlone), arguments, stop)
                 + await RunAsync(servers.Take(1), chosen.Where(project => project.RunsAlone), arguments, stop);
         }
         finally

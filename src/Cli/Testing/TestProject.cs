@@ -5,10 +5,9 @@ namespace QueueScale.Cli.Testing;
 /// <summary>A project with tests: one below <c>tests</c> that references the package xunit.v3, and so is a program that runs them.</summary>
 /// <param name="Name">Its assembly.</param>
 /// <param name="Folder">Where it is.</param>
-/// <param name="RunsLate">Whether it needs a machine that is not full: its project file sets <c>RunsLate</c>. It comes after those that do not care, beside one that is like it.</param>
 /// <param name="RunsAlone">Whether nothing else may run beside it: its project file sets <c>RunsAlone</c>.</param>
 /// <param name="StartsFirst">Whether it takes so long that all would wait for it, were it not begun first: its project file sets <c>StartsFirst</c>.</param>
-internal sealed record TestProject(string Name, string Folder, bool RunsLate, bool RunsAlone, bool StartsFirst)
+internal sealed record TestProject(string Name, string Folder, bool RunsAlone, bool StartsFirst)
 {
     /// <summary>Its short name: the folder's path below the checkout.</summary>
     public string Title => Path.GetRelativePath(Checkout.Root, Folder);
@@ -18,7 +17,7 @@ internal sealed record TestProject(string Name, string Folder, bool RunsLate, bo
             .Select(project => (Path: project, Text: File.ReadAllText(project)))
             .Where(project => project.Text.Contains("\"xunit.v3\"", StringComparison.Ordinal))
             .Select(project => new TestProject(
-                Path.GetFileNameWithoutExtension(project.Path), Path.GetDirectoryName(project.Path)!, Sets(project.Text, nameof(RunsLate)), Sets(project.Text, nameof(RunsAlone)), Sets(project.Text, nameof(StartsFirst))))
+                Path.GetFileNameWithoutExtension(project.Path), Path.GetDirectoryName(project.Path)!, Sets(project.Text, nameof(RunsAlone)), Sets(project.Text, nameof(StartsFirst))))
             .OrderByDescending(project => project.StartsFirst).ThenBy(project => project.Title, StringComparer.Ordinal)];
 
     private static bool Sets(string project, string property) => project.Contains($"<{property}>true</{property}>", StringComparison.Ordinal);
