@@ -17,10 +17,11 @@ public sealed class WaitingRoom
     /// <summary>Fewer are never let in: a slow disk writes them in one go.</summary>
     private const int Least = 32;
 
-    /// <summary>So many batches in a row that took so many times what their rows should have taken: fewer rows make it no faster.</summary>
+    /// <summary>So many batches in a row that took about as long as the evidence although they had about half its rows or fewer: fewer rows make it no faster.</summary>
     private const int Proof = 3;
 
-    private const double TooLong = 1.7; // a batch of as many rows as may wait has half the rows of the evidence at most
+    private const double AboutAsLong = 0.75;
+    private const double AboutHalf = 0.6;
 
     private int many = Many;
     private TimeSpan behind;
@@ -47,7 +48,7 @@ public sealed class WaitingRoom
             return;
         }
 
-        noFaster = took > TooLong * evidence.Took * batch / evidence.Rows ? noFaster + 1 : 0;
+        noFaster = took > AboutAsLong * evidence.Took && batch < AboutHalf * evidence.Rows ? noFaster + 1 : 0;
         if (noFaster == Proof)
         {
             many = Math.Min(4 * evidence.Rows, GroupCommitLimits.MaxRows);
