@@ -196,9 +196,9 @@ public class Submissions : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
-        largePlaces.Dispose();
         await batches.DisposeAsync();
         await batchesOnce.DisposeAsync();
+        largePlaces.Dispose();
     }
 
     private async Task<Submitted[][]> SaveAsync(IReadOnlyList<Submission> submissions, CancellationToken cancellation)
