@@ -3,8 +3,13 @@ using System.Text.Json;
 namespace QueueScale.Tests;
 
 /// <summary>What a worker's log says of a run.</summary>
-public sealed class LogTests(Stage stage) : IClassFixture<Stage>
+public sealed class LogTests(Stage stage) : IClassFixture<Stage>, IAsyncDisposable
 {
+    public async ValueTask DisposeAsync()
+    {
+        await stage.StopAllAsync();
+    }
+
     [Fact]
     public async Task Every_line_of_a_run_carries_its_job_type_run_and_worker()
     {

@@ -118,8 +118,8 @@ public sealed partial class LiveTests(Live live) : IClassFixture<Live>
         await live.Stage.ExecuteAsync("update jobs set at = clock_timestamp() - '90 s'::interval where id = (select id from jobs where queue = 'bulk' and state = 1 limit 1)");
         var ready = await live.Stage.ScalarAsync<long>("select count(*) from jobs where queue = 'bulk' and state = 1");
         var scheduled = await live.Stage.ScalarAsync<long>("select count(*) from jobs where queue = 'bulk' and state in (0, 3)");
-        await Waiting.UntilAsync(async () => (await Scrape.OfAsync(live.Api)).Value("queuescale_queue_ready", ("queue", "bulk")) == ready, patience: TimeSpan.FromSeconds(3));
-        var scrape = await Scrape.OfAsync(live.Api);
+        Scrape scrape = null!;
+        await Waiting.UntilAsync(async () => (scrape = await Scrape.OfAsync(live.Api)).Value("queuescale_queue_ready", ("queue", "bulk")) == ready && Bulk("queue_oldest_seconds") > 80, patience: TimeSpan.FromSeconds(3));
         var scale = await live.Client.GetScaleAsync("bulk");
         Assert.Equal((scheduled, 0), (Bulk("queue_scheduled"), Bulk("queue_running")));
         Assert.InRange(Bulk("queue_oldest_seconds"), 89, 120);
@@ -140,7 +140,7 @@ public sealed partial class LiveTests(Live live) : IClassFixture<Live>
         await NameAsync("bad", 1000);
         Scrape after = null!;
         await Waiting.UntilAsync(async () => (after = await Scrape.OfAsync(live.Api)).Value("queuescale_queue_scheduled", ("queue", "_other")) >= 1001);
-        Assert.Empty(Names(after).Except(before));
+        Assert.Empty(Names(after).Except(before).Except(["queuescale_broker_messages{queue=\"bulk\"}"])); // which is asked for some time after jobs of other tests came to it
 
         async Task NameAsync(string word, int count)
         {
