@@ -13,11 +13,12 @@ public sealed class ComposeTests : IAsyncLifetime
     private readonly string tls = Directory.CreateTempSubdirectory().FullName;
     private readonly int http;
     private readonly int https;
+    private readonly int prometheus;
     private bool isUp;
 
     public ComposeTests()
     {
-        int[] ports = [.. Enumerable.Range(0, 6).Aggregate(new List<int>(), (taken, _) => [.. taken, FreePort.Choose(taken)])];
+        int[] ports = [.. Enumerable.Range(0, 7).Aggregate(new List<int>(), (taken, _) => [.. taken, FreePort.Choose(taken)])];
         (http, https) = (ports[0], ports[1]);
         settings = new()
         {
@@ -31,6 +32,7 @@ public sealed class ComposeTests : IAsyncLifetime
             ["RABBITMQ_PAGE_PORT"] = Text(ports[3]),
             ["RABBITMQ_PORT"] = Text(ports[4]),
             ["REDIS_PORT"] = Text(ports[5]),
+            ["PROMETHEUS_PORT"] = Text(prometheus = ports[6]),
             ["PROXY_SUBNET"] = "172.30.58.0/24",
             ["BACKUP_EVERY_SECONDS"] = "3600",
         };
@@ -45,7 +47,7 @@ public sealed class ComposeTests : IAsyncLifetime
     {
         if (isUp)
         {
-            await ComposeAsync("--profile", "backup", "down", "--volumes", "--timeout", "1");
+            await ComposeAsync("--profile", "backup", "--profile", "observability", "down", "--volumes", "--timeout", "1");
         }
 
         Directory.Delete(tls, recursive: true);
@@ -100,10 +102,18 @@ public sealed class ComposeTests : IAsyncLifetime
             Assert.Equal((JobState.Succeeded, 0), (end.State, end.Crashes));
         }
 
+        await ComposeAsync("--profile", "observability", "up", "-d", "--wait", "--no-deps", "prometheus");
+        using (var asking = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{prometheus}/") })
+        {
+            // Two APIs, three workers, and RabbitMQ twice.
+            await Waiting.UntilAsync(async () => await ValueAsync(asking, "count(up == 1)") >= 7, patience: TimeSpan.FromMinutes(1));
+            Assert.Equal(0, await ValueAsync(asking, "count(up == 0) or vector(0)"));
+            await Waiting.UntilAsync(async () => await ValueAsync(asking, "max(queuescale_queue_running{queue=\"default\"})") == 0);
+        }
+
         // As back-up-and-restore.md says. The first dump is made when the service starts.
-        await ComposeAsync("--profile", "backup", "up", "-d", "--no-recreate", "backup");
-        var dump = "";
-        await Waiting.UntilAsync(async () => await EndAsync("docker", "compose", "exec", "-T", "backup", "sh", "-c", "ls /backups/*.dump") is (0, var file) && (dump = file.Trim()).Length > 0);
+        await ComposeAsync("--profile", "backup", "up", "-d", "--wait", "--no-recreate", "backup");
+        var dump = (await RunAsync("docker", "compose", "exec", "-T", "backup", "sh", "-c", "ls /backups/*.dump")).Trim();
         await ComposeAsync("stop", "nginx", "api", "worker");
         await ComposeAsync("exec", "-T", "postgres", "dropdb", "--force", "-U", "queuescale", "queuescale");
         await ComposeAsync("exec", "-T", "postgres", "createdb", "-U", "queuescale", "queuescale");
@@ -145,6 +155,12 @@ public sealed class ComposeTests : IAsyncLifetime
 
     private async Task<IEnumerable<string>> ComplaintsOfNginxAsync() =>
         (await ComposeAsync("logs", "--no-log-prefix", "--timestamps", "nginx")).Split('\n').Where(line => !line.Contains("\" 20", StringComparison.Ordinal)).TakeLast(60);
+
+    private static async Task<double?> ValueAsync(HttpClient prometheus, string query)
+    {
+        var answer = System.Text.Json.JsonElement.Parse(await prometheus.GetStringAsync(new Uri($"api/v1/query?query={Uri.EscapeDataString(query)}", UriKind.Relative)));
+        return answer.GetProperty("data").GetProperty("result").EnumerateArray().Select(one => double.Parse(one.GetProperty("value")[1].GetString()!, CultureInfo.InvariantCulture)).Cast<double?>().SingleOrDefault();
+    }
 
     private Task<(int Code, string Said)> UpdateAsync() => CliAsync("update");
 

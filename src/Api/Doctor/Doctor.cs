@@ -83,7 +83,7 @@ internal static class Doctor
         var left = facts.MaxConnections - facts.OtherConnections - most;
         var sum = $"{apis} API{(apis > 1 ? "s" : "")} x {Database.MostConnections} + {facts.WorkerSlots.Count} workers ({workers}) = {most} at most, of {facts.MaxConnections} with {facts.OtherConnections} used by others";
         return left >= 0
-            ? Finding.Ok("connections", $"{sum}; {left} are left, {left / Database.MostConnections} more APIs or {left / (Database.MostConnections + QueueFigures.UnknownSlots - WorkerSpare)} more workers")
+            ? Finding.Ok("connections", $"{sum}; {left} are left, {left / Database.MostConnections} more APIs or {left / (Database.MostConnections + QueueFigures.UnknownSlots - WorkerSpare)} more workers{(left < most ? "; an update in which all run twice for a while needs more" : "")}")
             : Finding.Wrong("connections", $"{sum}: {-left} too few when all is busy. Raise max_connections, or run fewer workers or slots.");
     }
 

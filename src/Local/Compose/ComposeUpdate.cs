@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 
 namespace QueueScale.Local;
 
@@ -15,46 +16,57 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
     public async Task RunAsync(bool build)
     {
         var clock = Stopwatch.StartNew();
-        var old = await ContainersAsync();
+        var old = await ContainersAsync(cancellation);
         if (old.Count == 0) throw new LocalProblem("No API and no worker of docker-compose.yml runs. Start them: docker compose up -d --build --wait");
 
-        var images = (await Docker.RunAsync(["inspect", "--format", "{{.Image}} {{.Config.Image}}", .. old.Select(one => one.Id)], cancellation)).Split('\n').Distinct().Select(line => line.Split(' ')).ToArray();
-        if (build) await StepAsync("built", ["build", .. Replaced, "migrate"]);
-        await StepAsync("migrated", ["run", "--rm", "--no-deps", "-T", "migrate"]);
-        IReadOnlyList<string> fresh = [];
+        IReadOnlyList<Container> fresh = [];
         try
         {
+            if (build) await StepAsync("built", ["build", .. Replaced]);
+            await StepAsync("migrated", ["run", "--rm", "--no-deps", "-T", "migrate"]);
             foreach (var service in Replaced)
             {
-                var count = old.Count(one => one.Service == service);
+                var there = old.Where(one => one.Service == service).ToArray();
+                var count = await WantedAsync(service, there);
                 for (var more = 1; more <= count; more++) // one after the other: what several starts need at once, those that serve would lack
                 {
                     // Without --no-recreate compose would stop the old ones first.
-                    await Docker.ComposeAsync(["up", "-d", "--no-deps", "--no-recreate", "--scale", $"{service}={count + more}", service], cancellation);
-                    fresh = [.. (await ContainersAsync()).Except(old).Select(one => one.Id)];
-                    await ReadyAsync(service, fresh);
+                    await Docker.ComposeAsync(["up", "-d", "--no-deps", "--no-recreate", "--scale", $"{service}={there.Length + more}", service], cancellation);
+                    fresh = await FreshAsync(old, cancellation);
+                    await ReadyAsync(service, [.. fresh.Select(one => one.Id)]);
                 }
             }
 
-            await FollowedAsync(fresh);
+            await FollowedAsync([.. fresh.Select(one => one.Id)]);
         }
         catch (Exception error)
         {
-            fresh = [.. (await ContainersAsync(CancellationToken.None)).Except(old).Select(one => one.Id)];
-            if (fresh.Count > 0) await Docker.RunAsync(["rm", "--force", .. fresh], CancellationToken.None);
-            foreach (var image in images) await Docker.RunAsync(["tag", .. image], CancellationToken.None); // the next `up` must not take what has just failed
+            foreach (var one in await FreshAsync(old, CancellationToken.None)) await EndAsync(one.Id); // some may serve already, and hand over
+            foreach (var one in old.DistinctBy(one => one.Tag)) await Docker.RunAsync(["tag", one.Image, one.Tag], CancellationToken.None); // the next `up` must not take what has just failed
             if (error is LocalProblem problem) throw new LocalProblem($"Not updated; the old ones serve on. {problem.Message}", problem);
             throw;
         }
 
-        foreach (var (service, id) in old) // from here on it goes to its end: half an update is worse than a late Ctrl-C
+        foreach (var one in old) // from here on it goes to its end: half an update is worse than a late Ctrl-C
         {
             var stopping = Stopwatch.StartNew();
-            await Docker.RunAsync(["stop", id], CancellationToken.None);
-            await Docker.RunAsync(["rm", id], CancellationToken.None);
-            tell(service, $"an old one has ended in {stopping.Elapsed.TotalSeconds:0.0} s");
+            await EndAsync(one.Id);
+            tell(one.Service, $"an old one has ended in {stopping.Elapsed.TotalSeconds:0.0} s");
         }
         tell("updated", $"{fresh.Count} processes in {clock.Elapsed.TotalSeconds:0} s");
+    }
+
+    private async Task EndAsync(string id)
+    {
+        try
+        {
+            await Docker.RunAsync(["stop", id], CancellationToken.None);
+        }
+        catch (LocalProblem) when (cancellation.IsCancellationRequested)
+        {
+            await Docker.RunAsync(["stop", id], CancellationToken.None); // the first Ctrl-C ended docker, too
+        }
+        await Docker.RunAsync(["rm", id], CancellationToken.None);
     }
 
     private async Task ReadyAsync(string service, IReadOnlyList<string> fresh)
@@ -94,17 +106,27 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
         tell(Nginx, "sends requests to the new ones");
     }
 
-    private Task<IReadOnlyList<(string Service, string Id)>> ContainersAsync() => ContainersAsync(cancellation);
-
-    private static async Task<IReadOnlyList<(string Service, string Id)>> ContainersAsync(CancellationToken cancellation)
+    /// <summary>As many as there are. Where they are of two makes, an update was broken off, or the settings have changed since some were started: the larger half, and no fewer than the settings say.</summary>
+    private async Task<int> WantedAsync(string service, IReadOnlyList<Container> there)
     {
-        var all = new List<(string, string)>();
-        foreach (var service in Replaced)
-        {
-            var ids = await Docker.ComposeAsync(["ps", "--all", "--quiet", service], cancellation);
-            all.AddRange(ids.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(id => (service, id)));
-        }
-        return all;
+        var makes = there.CountBy(one => (one.Image, one.Settings)).Select(make => make.Value).ToArray();
+        if (makes.Length < 2) return there.Count;
+        var settings = JsonElement.Parse(await Docker.ComposeAsync(["config", "--format", "json"], cancellation));
+        var count = Math.Max(makes.Max(), settings.GetProperty("services").GetProperty(service).GetProperty("deploy").GetProperty("replicas").GetInt32());
+        tell(service, $"{there.Count} run, of {makes.Length} makes; {count} will");
+        return count;
+    }
+
+    private static async Task<IReadOnlyList<Container>> FreshAsync(IReadOnlyList<Container> old, CancellationToken cancellation) =>
+        [.. (await ContainersAsync(cancellation)).ExceptBy(old.Select(one => one.Id), one => one.Id)];
+
+    /// <summary>Those that serve; not what `docker compose run` has started.</summary>
+    private static async Task<IReadOnlyList<Container>> ContainersAsync(CancellationToken cancellation)
+    {
+        var ids = (await Docker.ComposeAsync(["ps", "--all", "--quiet", .. Replaced], cancellation)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        if (ids.Length == 0) return [];
+        const string Format = """{{.Id}} {{.Image}} {{.Config.Image}} {{index .Config.Labels "com.docker.compose.service"}} {{index .Config.Labels "com.docker.compose.config-hash"}} {{index .Config.Labels "com.docker.compose.oneoff"}}""";
+        return [.. (await Docker.RunAsync(["inspect", "--format", Format, .. ids], cancellation)).Split('\n').Select(line => line.Split(' ')).Where(one => one[5] == "False").Select(one => new Container(one[3], one[0], one[1], one[2], one[4])).OrderBy(one => Array.IndexOf(Replaced, one.Service))];
     }
 
     private async Task StepAsync(string done, IReadOnlyList<string> arguments)
@@ -113,4 +135,6 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
         await Docker.ComposeAsync(arguments, cancellation);
         tell(done, $"in {clock.Elapsed.TotalSeconds:0.0} s");
     }
+
+    private sealed record Container(string Service, string Id, string Image, string Tag, string Settings);
 }
