@@ -78,6 +78,17 @@ public sealed class ScalingTests : IAsyncDisposable
         Assert.Equal(Burst + (least == 0 ? 1 : 0), jobs);
         Assert.InRange(interruptions, 0, (Most - least) * Slots); // no more than the runs of those that went
 
+        if (least > 0)
+        {
+            var one = new LocalSystem(test.Folder).Find()!.Workers[0];
+            using (var kill = Process.Start("kill", ["-KILL", one.Pid.ToString(CultureInfo.InvariantCulture)]))
+            {
+                await kill.WaitForExitAsync();
+            }
+
+            await UntilAsync(() => Task.FromResult(Workers() == least && new LocalSystem(test.Folder).Find()!.Workers[0].Pid != one.Pid), "a worker that has ended by itself is started again");
+        }
+
         Assert.Equal(0, await EndAsync(up));
         Assert.Empty(test.Processes());
     }

@@ -38,6 +38,12 @@ internal sealed class AutoscalingWorkers
             var wanted = autoscaler.Decide(replicas, metric);
             if (wanted == replicas)
             {
+                if (system.RunningNames() is var names && Enumerable.Range(1, replicas).Select(group.NameOf).FirstOrDefault(name => !names.Contains(name)) is { } ended)
+                {
+                    tell("scaling", $"{ended} has ended by itself and is started again"); // as a Deployment does
+                    await system.ScaleAsync(group, replicas, tell, stop);
+                }
+
                 continue;
             }
 
