@@ -155,9 +155,12 @@ public sealed class Stage(Servers servers) : IAsyncLifetime
 
     public async Task<T> ScalarAsync<T>(string sql, params object[] parameters) => (await QueryAsync<T>(sql, parameters))[0];
 
-    /// <summary>Waits until only the stage itself is connected to PostgreSQL: what a session has done is surely in the statistics when it has ended.</summary>
-    public Task SessionsEndAsync() =>
-        Waiting.UntilAsync(async () => await ScalarAsync<long>("select count(*) from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and application_name <> ''") == 0);
+    /// <summary>Waits until nobody but who asks is connected to PostgreSQL: what a session has done is surely in the statistics when it has ended.</summary>
+    public Task SessionsEndAsync()
+    {
+        Sql.Clear(); // these have counted, too
+        return Waiting.UntilAsync(async () => await ScalarAsync<long>("select count(*) from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()") == 0);
+    }
 
     /// <summary>How many there were in this database, once all sessions have ended.</summary>
     public async Task<long> DeadlocksAsync()
