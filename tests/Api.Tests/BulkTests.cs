@@ -31,6 +31,21 @@ public sealed class BulkTests(RunningApi api)
     }
 
     [Fact]
+    public async Task More_than_a_tenant_may_have_under_way_are_refused()
+    {
+        await api.Stage.ExecuteAsync(
+            """
+            insert into bulk_requests (id, tenant, action, from_start, rate, states, matched, last, page_at)
+            select gen_random_uuid(), 1, 'Retry', false, 1, '{6}', 0, gen_random_uuid(), clock_timestamp() + '1 h'::interval from generate_series(1, 20)
+            """);
+        var refused = (await api.PostAsync("v1/jobs/retry?queue=nobodys", [])).MustRefuse(429);
+        Assert.EndsWith("too-many-open", refused.Json.GetProperty("type").GetString(), StringComparison.Ordinal);
+        await api.Stage.ExecuteAsync("update bulk_requests set finished_at = clock_timestamp() - '40 d'::interval where id = (select id from bulk_requests limit 1)");
+        Assert.Equal(202, (await api.PostAsync("v1/jobs/retry?queue=nobodys", [])).Status);
+        await api.Stage.ExecuteAsync("delete from bulk_requests");
+    }
+
+    [Fact]
     public async Task What_is_not_there_is_404()
     {
         (await api.PostAsync($"v1/jobs/{Guid.NewGuid()}/retry", [])).MustRefuse(404);

@@ -124,6 +124,23 @@ public sealed class RetryTests(Stage stage) : IClassFixture<Stage>, IAsyncDispos
         Assert.Equal((0, 500), ((await client.GetScaleAsync("full")).Ready, (await client.GetScaleAsync("default")).Ready));
     }
 
+    [Fact]
+    public async Task A_short_request_in_bulk_does_not_wait_for_the_end_of_a_long_one()
+    {
+        var client = stage.Client(await stage.StartApiAsync());
+        await stage.ExecuteAsync("insert into job_types (name, queue, max_attempts, input_schema) values ('test.any', 'default', 3, '{}') on conflict do nothing");
+        await stage.ExecuteAsync(
+            """
+            insert into jobs (id, tenant, type, queue, state, max_attempts, input, run_at)
+            select gen_random_uuid(), 1, 'test.any', case when n <= 30000 then 'long' else 'short' end, 0, 3, '{}', clock_timestamp() + '1 h'::interval from generate_series(1, 30010) n
+            """);
+        var (lengthy, brief) = (await client.CancelJobsAsync(new QueueScale.Client.JobFilter { Queue = "long" }), await client.CancelJobsAsync(new QueueScale.Client.JobFilter { Queue = "short" }));
+        await Waiting.UntilAsync(async () => (lengthy = await client.GetBulkRequestAsync(lengthy.Id)).FinishedAt is not null, patience: TimeSpan.FromMinutes(2));
+        brief = await client.GetBulkRequestAsync(brief.Id);
+        Assert.Equal((30_000, 10), (lengthy.Done, brief.Done));
+        Assert.True(brief.FinishedAt < lengthy.FinishedAt, $"{brief.FinishedAt:O} {lengthy.FinishedAt:O}");
+    }
+
     private async Task<QueueScaleClient> StartAsync()
     {
         var client = stage.Client(await stage.StartApiAsync());

@@ -12,15 +12,26 @@ internal sealed class BulkDuty(BulkRequests requests, WakeUps wakeUps, DepthDuty
     {
         var total = 0;
         ExceptionDispatchInfo? failure = null;
-        foreach (var request in await requests.OpenAsync(cancellation))
+        var failed = new HashSet<Guid>();
+        for (var goesOn = true; goesOn;)
         {
-            try
+            goesOn = false;
+            foreach (var request in (await requests.OpenAsync(cancellation)).Where(request => !failed.Contains(request))) // a page of each, so that none waits for the end of a long one
             {
-                total += await CarryOutAsync(request, cancellation);
-            }
-            catch (Exception error) when (!cancellation.IsCancellationRequested)
-            {
-                failure = ExceptionDispatchInfo.Capture(error); // told once for all; the others go on
+                try
+                {
+                    if (await requests.NextAsync(request, cancellation) is { } page)
+                    {
+                        goesOn = true;
+                        total += page.Fitted;
+                        await TellAsync(page);
+                    }
+                }
+                catch (Exception error) when (!cancellation.IsCancellationRequested)
+                {
+                    failure = ExceptionDispatchInfo.Capture(error); // told once for all; the others go on
+                    failed.Add(request);
+                }
             }
         }
 
@@ -28,20 +39,12 @@ internal sealed class BulkDuty(BulkRequests requests, WakeUps wakeUps, DepthDuty
         return total;
     }
 
-    private async Task<int> CarryOutAsync(Guid request, CancellationToken cancellation)
+    private async Task TellAsync(BulkPage page)
     {
-        var total = 0;
-        while (await requests.NextAsync(request, cancellation) is { } page)
+        await wakeUps.SendAsync(page.Queued);
+        foreach (var alike in page.Cancelled.CountBy(job => job))
         {
-            await wakeUps.SendAsync(page.Queued);
-            foreach (var alike in page.Cancelled.CountBy(job => job))
-            {
-                FinishedJobs.Add(depth.Label(alike.Key.Queue), types.Label(alike.Key.Type), "cancelled", alike.Value);
-            }
-
-            total += page.Fitted;
+            FinishedJobs.Add(depth.Label(alike.Key.Queue), types.Label(alike.Key.Type), "cancelled", alike.Value);
         }
-
-        return total;
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using QueueScale.Contracts;
 using QueueScale.Store;
@@ -10,7 +11,11 @@ internal static class BulkEndpoints
     public const int FastestRate = 100_000;
     private const int CountAtOnce = 2;
 
+    /// <summary>Requests of a tenant that may be open: each API looks at each of them every second.</summary>
+    public const int MostOpen = 20;
+
     private static readonly SemaphoreSlim Counting = new(CountAtOnce);
+    private static readonly ConcurrentDictionary<int, bool> TenantsCounting = [];
 
     private const string Example = "/v1/bulk/0192f0c1-8a3b-7c4d-9e5f-60718293a4b5";
 
@@ -22,30 +27,44 @@ internal static class BulkEndpoints
         var bulk = routes.MapGroup("/v1").WithTags("Jobs"); // counting takes its time where there are many jobs
         bulk.MapPost("/jobs/retry", (HttpContext context, BulkRequests requests) => BeginAsync(BulkAction.Retry, OfRetry, context, requests))
             .WithName("RetryJobs").Needs(KeyScope.Submit).WithSummary("Runs all failed jobs that fit again, in the background; with dryRun=true only tells how many fit.")
-            .TakesQuery(OfRetry).Produces<BulkCount>().Produces<BulkRequest>(202).TellsLocation(Example, 202).ProducesProblems(400, 503);
+            .TakesQuery(OfRetry).Produces<BulkCount>().Produces<BulkRequest>(202).TellsLocation(Example, 202).ProducesProblems(400, 429, 503);
         bulk.MapPost("/jobs/cancel", (HttpContext context, BulkRequests requests) => BeginAsync(BulkAction.Cancel, OfCancel, context, requests))
             .WithName("CancelJobs").Needs(KeyScope.Submit).WithSummary("Cancels all jobs that fit, in the background; with dryRun=true only tells how many fit.")
-            .TakesQuery(OfCancel).Produces<BulkCount>().Produces<BulkRequest>(202).TellsLocation(Example, 202).ProducesProblems(400, 503);
+            .TakesQuery(OfCancel).Produces<BulkCount>().Produces<BulkRequest>(202).TellsLocation(Example, 202).ProducesProblems(400, 429, 503);
         bulk.MapGet("/bulk/{id}", FindAsync).AddEndpointFilter(StoreDeadline.ApplyAsync).WithName("GetBulkRequest").Needs(KeyScope.Read).WithSummary("Reads how far a request in bulk is.").Produces<BulkRequest>().ProducesProblems(404, 503);
     }
 
     private static async Task BeginAsync(BulkAction action, string[] names, HttpContext context, BulkRequests requests)
     {
         var (request, dryRun) = JobQuery.Read(context, names, query => (Wanted(action, query, context), query.Flag("dryRun")));
-        if (!await Counting.WaitAsync(0))
+        if (!TenantsCounting.TryAdd(context.Tenant(), true))
         {
-            throw new Refusal(503, "overloaded", "Others count jobs here already.", $"Nothing was done. At most {CountAtOnce} requests in bulk are counted at once, because each keeps PostgreSQL busy. Try again later.") { RetryAfter = TimeSpan.FromSeconds(2) };
+            throw Busy("Your jobs are counted here already.", "One request in bulk of a tenant is counted at once");
         }
 
         try
         {
-            RequestTimeout.Lift(context);
-            await BeginAsync(request, dryRun, context, requests);
+            if (!await Counting.WaitAsync(0))
+            {
+                throw Busy("Others count jobs here already.", $"At most {CountAtOnce} requests in bulk are counted at once");
+            }
+
+            try
+            {
+                RequestTimeout.Lift(context);
+                await BeginAsync(request, dryRun, context, requests);
+            }
+            finally
+            {
+                Counting.Release();
+            }
         }
         finally
         {
-            Counting.Release();
+            TenantsCounting.TryRemove(context.Tenant(), out _);
         }
+
+        static Refusal Busy(string title, string limit) => new(503, "overloaded", title, $"Nothing was done. {limit}, because each keeps PostgreSQL busy. Try again later.") { RetryAfter = TimeSpan.FromSeconds(2) };
     }
 
     private static async Task BeginAsync(NewBulkRequest request, bool dryRun, HttpContext context, BulkRequests requests)
@@ -54,6 +73,11 @@ internal static class BulkEndpoints
         {
             await context.Response.WriteAsJsonAsync(new BulkCount(await requests.CountAsync(request, context.Tenant(), context.RequestAborted)));
             return;
+        }
+
+        if (await requests.OpenAsync(context.Tenant(), context.RequestAborted) >= MostOpen)
+        {
+            throw new Refusal(429, "too-many-open", "Too many requests in bulk are open.", $"Nothing was done. At most {MostOpen} of yours may be under way. Try again when one has ended, or give filters that fit more.") { RetryAfter = TimeSpan.FromSeconds(10) };
         }
 
         var begun = await requests.BeginAsync(request, context.Tenant(), context.RequestAborted);

@@ -28,6 +28,7 @@ internal static class ProblemExamples
         (422, "invalid-key", "The key is not valid.", "Nothing was made. See errors for each member, of which at most 100 are named.", "/scopes/0", ["CreateKey"]),
         (429, "rate-limited", "The key has made too many requests.", "A key may make 600 requests a minute (Api:RequestsPerMinute); they are counted anew in 12 s. Nothing was done. Submit in batches, and watch jobs instead of asking for them again and again.", null, null),
         (429, "backlog-full", "The queue is full.", "Queue bulk holds 10000 jobs of 10000 that it may (Api:MaxBacklog); 1 more do not fit. Nothing was stored. Try again later, or let more workers serve it.", null, ["SubmitJob", "SubmitBatch"]),
+        (429, "too-many-open", "Too many requests in bulk are open.", "Nothing was done. At most 20 of yours may be under way. Try again when one has ended, or give filters that fit more.", null, ["RetryJobs", "CancelJobs"]),
         (503, "unavailable", "The store does not answer.", "Try again later.", null, null),
         (503, "overloaded", "Too much waits to be written.", "Nothing was stored. Try again later.", null, ["SubmitJob", "SubmitBatch"]),
         (503, "overloaded", "Too many callers watch jobs here.", "Read the job now and then instead, or try again later.", null, ["WatchJob"]),

@@ -59,6 +59,21 @@ public sealed class BulkRequests(Database database)
         return Read(reader);
     }
 
+    /// <summary>How many of a tenant's requests are not done.</summary>
+    public async Task<long> OpenAsync(int tenant, CancellationToken cancellation)
+    {
+        await using var command = database.General.CreateCommand("select count(*) from bulk_requests where finished_at is null and tenant = $1").With(tenant);
+        return (long)(await command.ExecuteScalarAsync(cancellation))!;
+    }
+
+    /// <summary>Forgets requests that were done longer ago than this.</summary>
+    /// <returns>How many.</returns>
+    public async Task<int> ForgetAsync(TimeSpan ago, CancellationToken cancellation)
+    {
+        await using var command = database.General.CreateCommand("delete from bulk_requests where finished_at < clock_timestamp() - $1").With(ago);
+        return await command.ExecuteNonQueryAsync(cancellation);
+    }
+
     /// <summary>How far a request is; null when there is no such one.</summary>
     public async Task<BulkRequest?> FindAsync(Guid id, int tenant, CancellationToken cancellation)
     {
