@@ -57,6 +57,7 @@ internal static class QueueScaleApi
 
         services.AddSingleton<JobTypes>();
         services.AddSingleton<KnownTypes>();
+        services.AddSingleton<BodyRoom>();
         services.AddSingleton<SubmissionReader>();
         services.AddSingleton(provider => new Submissions(provider.GetRequiredService<Database>(), provider.GetRequiredService<WakeUps>().Send, SubmitDeadline));
         services.AddSingleton(provider => new UniqueSubmissions(provider.GetRequiredService<Database>(), provider.GetRequiredService<WakeUps>().Send, SubmitDeadline));

@@ -18,8 +18,9 @@ public interface IBatchItem
 /// <summary>How much may wait and go together, and for how long a batch is tried.</summary>
 /// <param name="GiveUpAfter">Repeat a batch whose outcome is unknown for this long, then tell its callers so; null repeats until the end of the process.</param>
 /// <param name="MaxWaiting">Items that may wait; more are refused.</param>
+/// <param name="MaxWaitingBytes">Their bytes that may wait; more are refused.</param>
 /// <param name="RefusesWhenBehind">Whether fewer may wait while PostgreSQL is behind: <see cref="WaitingRoom"/>.</param>
-public sealed record GroupCommitLimits(TimeSpan? GiveUpAfter = null, int MaxWaiting = 8192, bool RefusesWhenBehind = false)
+public sealed record GroupCommitLimits(TimeSpan? GiveUpAfter = null, int MaxWaiting = 8192, long MaxWaitingBytes = long.MaxValue, bool RefusesWhenBehind = false)
 {
     public const int MaxRows = 500;
     public const int MaxBytes = 1 << 20;
@@ -40,6 +41,7 @@ public sealed class GroupCommit<TItem, TAnswer> : IAsyncDisposable
     private readonly Channel<Waiting> pending;
     private readonly WaitingRoom room = new();
     private int waitingRows;
+    private long waitingBytes;
     private readonly CancellationTokenSource stopping = new();
     private readonly Task loop;
 
@@ -70,12 +72,13 @@ public sealed class GroupCommit<TItem, TAnswer> : IAsyncDisposable
 
         var waiting = new Waiting(item, gone);
         Interlocked.Add(ref waitingRows, item.Rows);
-        if (!pending.Writer.TryWrite(waiting))
+        if (Interlocked.Add(ref waitingBytes, item.Bytes) > limits.MaxWaitingBytes || !pending.Writer.TryWrite(waiting))
         {
             Interlocked.Add(ref waitingRows, -item.Rows);
+            Interlocked.Add(ref waitingBytes, -item.Bytes);
             throw stopping.IsCancellationRequested
                 ? new StoreUnavailable("The process is stopping.")
-                : new StoreOverloaded($"{limits.MaxWaiting} items wait to be written already.");
+                : new StoreOverloaded($"{limits.MaxWaiting} items or {limits.MaxWaitingBytes} bytes wait to be written already.");
         }
 
         return gone.CanBeCanceled ? waiting.Task.WaitAsync(gone) : waiting.Task;
@@ -98,6 +101,7 @@ public sealed class GroupCommit<TItem, TAnswer> : IAsyncDisposable
             while (rows < GroupCommitLimits.MaxRows && bytes < GroupCommitLimits.MaxBytes && pending.Reader.TryRead(out var next))
             {
                 Interlocked.Add(ref waitingRows, -next.Item.Rows);
+                Interlocked.Add(ref waitingBytes, -next.Item.Bytes);
                 if (next.Gone.IsCancellationRequested)
                 {
                     next.TrySetCanceled(next.Gone);

@@ -50,6 +50,25 @@ public sealed class IdempotencyKeyTests(RunningApi api)
         Assert.Equal(first.Body, again.Body);
     }
 
+    [Theory]
+    [InlineData("v1/jobs", "{0}")]
+    [InlineData("v1/jobs/batch", "[{0}]")]
+    public async Task What_was_accepted_is_said_so_again_though_it_would_be_refused_now(string path, string form)
+    {
+        var (type, key) = ($"test.{Guid.NewGuid():N}", Guid.NewGuid().ToString());
+        var body = form.Replace("{0}", $$"""{"type": "{{type}}", "input": {"n": 1 } }""", StringComparison.Ordinal);
+        await api.Stage.ExecuteAsync($"insert into job_types (name, queue, max_attempts, input_schema) values ('{type}', 'default', 3, '{{}}')");
+        var first = await SubmitAsync(path, body, key);
+        Assert.Equal(202, first.Status);
+        await api.Stage.ExecuteAsync($$"""update job_types set input_schema = '{"required": ["m"]}' where name = '{{type}}'""");
+        await Waiting.UntilAsync(async () => (await SubmitAsync(path, body, Guid.NewGuid().ToString())).Status == 422);
+        var again = await SubmitAsync(path, body, key);
+        Assert.Equal((202, true), (again.Status, IsReplay(again)));
+        Assert.Equal(path == "v1/jobs" ? $"{first.JobId}" : first.Body, path == "v1/jobs" ? $"{again.JobId}" : again.Body);
+        Assert.Equal(422, (await SubmitAsync(path, body.Replace("\"n\": 1", "\"n\": 2", StringComparison.Ordinal), key)).Status);
+        await api.Stage.ExecuteAsync($"delete from job_types where name = '{type}'");
+    }
+
     [Fact]
     public async Task A_refused_submission_does_not_use_its_key_up()
     {

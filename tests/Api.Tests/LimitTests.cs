@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using QueueScale.Api;
 
 namespace QueueScale.Tests;
 
@@ -59,6 +60,30 @@ public sealed class LimitTests(Stage stage, Servers servers) : IClassFixture<Sta
             }
 
             return (statuses.Count(status => status == 200), statuses.Count(status => status == 429));
+        }
+    }
+
+    [Fact]
+    public async Task No_more_than_some_queues_can_be_made_up()
+    {
+        var url = (await stage.StartApiAsync("namer")).Url;
+        using var client = With(url, Stage.Key);
+        await stage.ExecuteAsync("insert into job_types (name, queue, max_attempts, input_schema) values ('test.own', 'own-queue', 3, '{}') on conflict do nothing");
+        await Waiting.UntilAsync(async () => (await SubmitAsync("known-soon")).Status == 202);
+        var refused = (await SubmitAsync([.. Enumerable.Range(0, DepthDuty.MostStrange).Select(n => $"made-up-{n}")])).MustRefuse(422, $"/{DepthDuty.MostStrange - 1}/queue");
+        Assert.Single(refused.Json.GetProperty("errors").EnumerateObject()); // one was there already
+        Assert.Equal(202, (await SubmitAsync([.. Enumerable.Range(0, DepthDuty.MostStrange - 1).Select(n => $"made-up-{n}")])).Status);
+        for (var times = 0; times < 3; times++)
+        {
+            (await SubmitAsync("one-more")).MustRefuse(422, "/0/queue");
+            Assert.Equal(202, (await SubmitAsync("made-up-7", "own-queue", "known-soon")).Status);
+            await Task.Delay(1100); // the depth has been read again
+        }
+
+        async Task<Answer> SubmitAsync(params string[] queues)
+        {
+            using var body = new StringContent($"[{string.Join(',', queues.Select(queue => $$"""{"type": "test.own", "queue": "{{queue}}", "delay": "PT1H"}"""))}]", System.Text.Encoding.UTF8, "application/json");
+            return await Answer.OfAsync(await client.PostAsync(new Uri("v1/jobs/batch", UriKind.Relative), body));
         }
     }
 

@@ -54,7 +54,8 @@ public sealed class UnreadableBodyTests(RunningApi api)
     public async Task A_body_that_is_no_JSON_is_400(string name)
     {
         await api.RefusesAsync(() => api.PostAsync("v1/jobs", Bodies[name]), 400);
-        await api.RefusesAsync(() => api.PostAsync("v1/jobs/batch", Bodies[name]), 400);
+        var isNone = Encoding.UTF8.GetString(Bodies[name]).Trim().Length == 0; // and so an empty array, which is JSON
+        await api.RefusesAsync(() => api.PostAsync("v1/jobs/batch", [.. "["u8, .. Bodies[name], .. "]"u8]), isNone ? 422 : 400, isNone ? [""] : []);
     }
 
     [Theory]

@@ -45,12 +45,16 @@ public sealed class ExplainTests(Stage stage) : IClassFixture<Stage>, IAsyncDisp
         var client = stage.Client(await stage.StartApiAsync(settings: ("Api__MaxBacklog", "100")));
         await stage.StartWorkerAsync("w1", settings: ("Worker__Slots", "1"));
         var kept = await client.SubmitAsync(Programs.Sleep(60, 600), "known");
-        await client.SubmitBatchAsync([.. Enumerable.Repeat(Programs.Sleep(60, 600), 99)]);
+        var only = Programs.Sleep(60, 600) with { UniqueKey = "one of its kind" };
+        var holder = await client.SubmitAsync(only);
+        await client.SubmitBatchAsync([.. Enumerable.Repeat(Programs.Sleep(60, 600), 98)]);
         await Waiting.UntilAsync(async () => await RefusedAsync(Programs.Sleep(60, 600)) == 429);
         var accepted = await stage.ScalarAsync<long>("select count(*) from jobs");
         Assert.InRange(accepted, 100, 1000); // it is looked at once a second
         Assert.Equal((422, accepted), (await RefusedAsync([.. Enumerable.Repeat(Programs.Job("probe.noop"), 101)]), await stage.ScalarAsync<long>("select count(*) from jobs")));
         Assert.Equal(kept.Id, (await client.SubmitAsync(Programs.Sleep(60, 600), "known")).Id); // accepted before, and said so again
+        Assert.Equal(holder.Id, (await client.SubmitAsync(only)).Id); // it stores nothing
+        Assert.Equal(429, await RefusedAsync(only, only with { UniqueKey = "another" }));
         await client.SubmitAsync(Programs.Sleep(1, 1) with { Queue = "bulk" });
         await client.CancelJobsAsync(new QueueScale.Client.JobFilter { Queue = "default" });
         await Waiting.UntilAsync(async () => await RefusedAsync(Programs.Job("probe.noop")) is null);

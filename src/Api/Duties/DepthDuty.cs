@@ -16,10 +16,16 @@ internal sealed class DepthDuty : DutyLoop
 
     private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(2);
 
+    /// <summary>Queues that no job type has and no worker has served: each that somebody names stays, in PostgreSQL and twice in RabbitMQ.</summary>
+    public const int MostStrange = 200;
+
     private readonly FleetReader fleet;
     private readonly KnownTypes types;
     private readonly TimeProvider clock;
     private readonly RateBook rates;
+    private readonly Lock naming = new();
+    private HashSet<string> named = [];
+    private HashSet<string> namedBefore = [];
     private Reading? last;
 
     public DepthDuty(FleetReader fleet, KnownTypes types, BrokerLink broker, IOptions<ApiOptions> options, TimeProvider clock, ILogger<DepthDuty> logger, RedisLink? redis = null)
@@ -57,8 +63,29 @@ internal sealed class DepthDuty : DutyLoop
     public QueueRates? Rates(string queue) => rates.Of(queue);
 
     /// <summary>A queue's name as a label.</summary>
-    public string Label(string queue) =>
-        last?.Known.Contains(queue) == true || types.Present.Values.Any(type => type.Registered.Queue == queue) ? queue : Hosting.Label.Other;
+    public string Label(string queue) => IsKnown(queue) ? queue : Hosting.Label.Other;
+
+    /// <summary>Whether a job may name this queue: unless it is a new name, and too many have been made up already.</summary>
+    public bool MayName(string queue)
+    {
+        var names = last?.Backlogs;
+        if (IsKnown(queue) || names?.ContainsKey(queue) == true)
+        {
+            return true;
+        }
+
+        lock (naming)
+        {
+            if (named.Contains(queue) || namedBefore.Contains(queue))
+            {
+                return true;
+            }
+
+            return (names?.Count ?? 0) - (last?.Known.Count ?? 0) + named.Count + namedBefore.Count < MostStrange && named.Add(queue);
+        }
+    }
+
+    private bool IsKnown(string queue) => last?.Known.Contains(queue) == true || types.Present.Values.Any(type => type.Registered.Queue == queue);
 
     public override async Task<int> RunOnceAsync(CancellationToken cancellation)
     {
@@ -69,6 +96,11 @@ internal sealed class DepthDuty : DutyLoop
         rates.Add(queues);
         var known = queues.Where(queue => queue.IsKnown).ToArray();
         var others = queues.Where(queue => !queue.IsKnown).ToArray();
+        lock (naming)
+        {
+            (named, namedBefore) = ([], named); // those from before this one's start are in it
+        }
+
         last = new Reading(began, known.Select(queue => queue.Name).ToHashSet(), others.Length > 0 ? [.. known, Together(others)] : known, queues.ToDictionary(queue => queue.Name, queue => queue.Ready + queue.Running));
         return 0;
     }

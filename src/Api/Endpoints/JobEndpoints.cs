@@ -14,9 +14,6 @@ internal static class JobEndpoints
 {
     private const int MaxBatch = 10_000;
 
-    /// <summary>What a submission may add to its input.</summary>
-    internal const int Envelope = 16 * 1024;
-
     private const string JobExample = "/v1/jobs/0192f0c1-8a3b-7c4d-9e5f-60718293a4b5";
 
     private static readonly JsonSerializerOptions Json = ApiJson.NewOptions();
@@ -43,47 +40,83 @@ internal static class JobEndpoints
     private static async Task SubmitAsync(HttpContext context, SubmissionReader reader, Submissions submissions, UniqueSubmissions uniques, JobViews views, Waiting waiting, DepthDuty depth, IOptions<ApiOptions> options)
     {
         var wait = Waiting.Wanted(context);
-        NewJob job;
-        IdempotencyKey? key;
-        using (var body = await JsonBody.ReadAsync(context, options.Value.MaxInputBytes + Envelope))
+        NewJob? job = null;
+        SubmittedJobs submitted;
+        long held;
+        using (var body = await JsonBody.ReadAsync(context, reader.Longest))
         {
-            key = IdempotencyHeader.Read(context, body.Bytes);
-            job = await reader.ReadAsync(body.Json.RootElement, context.Tenant());
+            var key = IdempotencyHeader.Read(context, body.Bytes);
+            held = 3 * body.Bytes.Length; // itself, and its input as text
+            try
+            {
+                job = await reader.ReadAsync(body.Json.RootElement, context.Tenant());
+                await MustFitAsync([job], context, uniques, depth, options.Value);
+                submitted = await StoreAsync([job], key, submissions, uniques);
+            }
+            catch (Refusal refusal) when (key is not null && IsOfContent(refusal))
+            {
+                if (await EarlierAsync(key, context, submissions) is not { } earlier)
+                {
+                    throw;
+                }
+
+                submitted = earlier;
+            }
         }
 
-        await MustFitAsync([job], key, submissions, depth, options.Value);
-        var submitted = await StoreAsync([job], key, submissions, uniques);
-        Tell(context, [job], submitted, depth);
+        Tell(context, job is null ? [] : [job], submitted, depth);
         var id = submitted.Ids[0];
-        var seen = wait is { } patience ? await waiting.UntilFinalAsync(id, patience, context) : null;
-        if (seen is null && !submitted.New.ContainsKey(id))
+        var seen = wait is { } patience ? (await waiting.UntilFinalAsync(id, patience, held, context))?.Job : null;
+        if (job is null || !submitted.New.TryGetValue(id, out var made))
         {
-            seen = await StoreDeadline.WithinAsync(limit => views.ReadNowAsync(id, context.Tenant(), limit), context.RequestAborted) ?? throw NoJob($"{id}");
+            seen = (await StoreDeadline.WithinAsync(limit => views.ReadNowAsync(id, context.Tenant(), limit), context.RequestAborted) ?? throw NoJob($"{id}")).Job;
+        }
+        else
+        {
+            seen = seen is null ? Accepted(job, made) : seen with { Input = Element(job.Input) };
         }
 
-        await AnswerAsync(context, seen?.Job ?? Accepted(job, submitted.New[id]), wait is not null);
+        await AnswerAsync(context, seen, wait is not null);
     }
 
+    /// <summary>Whether what was sent is refused for what it holds or for where it should go: not so, where it was accepted before.</summary>
+    private static bool IsOfContent(Refusal refusal) => refusal.Status is StatusCodes.Status413PayloadTooLarge or StatusCodes.Status422UnprocessableEntity or StatusCodes.Status429TooManyRequests;
+
+    /// <summary>What the same submission has made earlier; null where there was none, or another one had the key.</summary>
+    private static async Task<SubmittedJobs?> EarlierAsync(IdempotencyKey key, HttpContext context, Submissions submissions) =>
+        await StoreDeadline.WithinAsync(limit => submissions.EarlierAsync(context.Tenant(), key, limit), context.RequestAborted) is { } jobs
+            ? new SubmittedJobs(jobs, new Dictionary<Guid, Submitted>(), IsReplay: true)
+            : null;
+
     /// <exception cref="Refusal">429: a queue would hold more than it may.</exception>
-    private static async Task MustFitAsync(IReadOnlyList<NewJob> jobs, IdempotencyKey? key, Submissions submissions, DepthDuty depth, ApiOptions options)
+    private static async Task MustFitAsync(IReadOnlyList<NewJob> jobs, HttpContext context, UniqueSubmissions uniques, DepthDuty depth, ApiOptions options)
     {
         if (options.MaxBacklog is not { } most)
         {
             return;
         }
 
-        foreach (var (queue, more) in jobs.CountBy(job => job.Queue))
+        foreach (var alike in jobs.GroupBy(job => job.Queue))
         {
+            var (queue, more) = (alike.Key, alike.Count());
             if (more > most)
             {
                 throw Refusal.Invalid(InvalidFields.Of("", $"holds {more} jobs for queue {queue}, which may hold {most} in all (Api:MaxBacklog)"));
             }
 
-            if (depth.Backlog(queue) is { } backlog && backlog + more > most && (key is null || !await submissions.KnowsAsync(jobs[0].Tenant, key)))
+            if (depth.Backlog(queue) is { } backlog && backlog + more > most && await NewAsync([.. alike], context, uniques) is var fresh and > 0 && backlog + fresh > most)
             {
-                throw new Refusal(429, "backlog-full", "The queue is full.", $"Queue {queue} holds {backlog} jobs of {most} that it may (Api:MaxBacklog); {more} more do not fit. Nothing was stored. Try again later, or let more workers serve it.") { RetryAfter = TimeSpan.FromSeconds(5) };
+                throw new Refusal(429, "backlog-full", "The queue is full.", $"Queue {queue} holds {backlog} jobs of {most} that it may (Api:MaxBacklog); {fresh} more do not fit. Nothing was stored. Try again later, or let more workers serve it.") { RetryAfter = TimeSpan.FromSeconds(5) };
             }
         }
+    }
+
+    /// <summary>How many of these would be stored: not those whose unique key an unfinished job has.</summary>
+    private static async Task<int> NewAsync(IReadOnlyCollection<NewJob> jobs, HttpContext context, UniqueSubmissions uniques)
+    {
+        string[] keys = [.. jobs.Select(job => job.UniqueKey).OfType<string>().Distinct()];
+        var taken = keys.Length == 0 ? 0 : await StoreDeadline.WithinAsync(limit => uniques.TakenAsync(context.Tenant(), keys, limit), context.RequestAborted);
+        return jobs.Count(job => job.UniqueKey is null) + keys.Length - taken;
     }
 
     private static async Task<SubmittedJobs> StoreAsync(IReadOnlyList<NewJob> jobs, IdempotencyKey? key, Submissions submissions, UniqueSubmissions uniques)
@@ -149,16 +182,31 @@ internal static class JobEndpoints
 
     private static async Task SubmitBatchAsync(HttpContext context, SubmissionReader reader, Submissions submissions, UniqueSubmissions uniques, DepthDuty depth, IOptions<ApiOptions> options)
     {
-        var (bytes, elements) = await JsonBody.ReadManyAsync(context, options.Value.MaxBatchBytes, MaxBatch + 1);
-        var key = IdempotencyHeader.Read(context, bytes);
-        if (elements.Count is 0 or > MaxBatch)
+        using var body = await JsonBody.ReadManyAsync(context, options.Value.MaxBatchBytes, MaxBatch + 1);
+        var key = IdempotencyHeader.Read(context, body.Bytes);
+        if (body.Parts.Count is 0 or > MaxBatch)
         {
             throw Refusal.Invalid(InvalidFields.Of("", $"must hold 1 to {MaxBatch} submissions"));
         }
 
-        var jobs = await reader.ReadBatchAsync(elements, context.Tenant());
-        await MustFitAsync(jobs, key, submissions, depth, options.Value);
-        var submitted = await StoreAsync(jobs, key, submissions, uniques);
+        IReadOnlyList<NewJob> jobs = [];
+        SubmittedJobs submitted;
+        try
+        {
+            jobs = await reader.ReadBatchAsync(body.Parts, context.Tenant());
+            await MustFitAsync(jobs, context, uniques, depth, options.Value);
+            submitted = await StoreAsync(jobs, key, submissions, uniques);
+        }
+        catch (Refusal refusal) when (key is not null && IsOfContent(refusal))
+        {
+            if (await EarlierAsync(key, context, submissions) is not { } earlier)
+            {
+                throw;
+            }
+
+            submitted = earlier;
+        }
+
         Tell(context, jobs, submitted, depth);
         context.Response.StatusCode = StatusCodes.Status202Accepted;
         await context.Response.WriteAsJsonAsync(new BatchAccepted(submitted.Ids));
@@ -171,9 +219,10 @@ internal static class JobEndpoints
         var view = context.Request.GetTypedHeaders().CacheControl is { NoCache: true }
             ? JobView.Of(await StoreDeadline.WithinAsync(limit => views.ReadNowAsync(Id(id), context.Tenant(), limit), context.RequestAborted) ?? throw NoJob(id))
             : await FindAsync(Id(id), context, views);
-        if (wait is { } patience && !view.State.IsFinal() && await waiting.UntilFinalAsync(view.Id, patience, context) is { } seen)
+        if (wait is { } patience && !view.State.IsFinal() && await waiting.UntilFinalAsync(view.Id, patience, view.Snapshot.Json.Length, context) is { } seen)
         {
-            view = JobView.Of(seen);
+            using var known = JsonDocument.Parse(view.Snapshot.Json);
+            view = JobView.Of(seen with { Job = seen.Job with { Input = JsonBody.Find(known.RootElement, "input") } });
         }
 
         var (request, response) = (context.Request, context.Response);

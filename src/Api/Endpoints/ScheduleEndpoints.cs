@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Options;
 using QueueScale.Contracts;
 using QueueScale.Store;
 
@@ -17,9 +16,9 @@ internal static class ScheduleEndpoints
         schedules.MapDelete("/{name}", DeleteAsync).WithName("DeleteSchedule").Needs(KeyScope.Submit).WithSummary("Deletes a schedule; its jobs stay.").Produces(204).ProducesProblems(404, 503);
     }
 
-    private static async Task<IResult> PutAsync(string name, HttpContext context, ScheduleReader reader, Schedules schedules, IOptions<ApiOptions> options)
+    private static async Task<IResult> PutAsync(string name, HttpContext context, SubmissionReader submissions, ScheduleReader reader, Schedules schedules)
     {
-        using var body = await JsonBody.ReadAsync(context, options.Value.MaxInputBytes + JobEndpoints.Envelope);
+        using var body = await JsonBody.ReadAsync(context, submissions.Longest);
         var (schedule, times) = await reader.ReadAsync(name, body.Json.RootElement, context.Tenant());
         try
         {

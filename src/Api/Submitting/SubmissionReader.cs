@@ -10,12 +10,14 @@ using QueueScale.Store;
 namespace QueueScale.Api;
 
 /// <summary>Reads submissions and checks all of them at once: what comes out can be stored and run; what is wrong is noted under its JSON pointer.</summary>
-internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> options)
+internal sealed class SubmissionReader(KnownTypes types, DepthDuty depth, IOptions<ApiOptions> options)
 {
     public const int MaxTags = 10;
     public const int MaxTagLength = 64;
     public const int MaxKeyLength = 255;
     public const int MostAttempts = 100;
+
+    private const int Envelope = 16 * 1024;
 
     private static readonly JsonElement EmptyInput = JsonElement.Parse("{}");
 
@@ -23,11 +25,14 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(3650);
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(30);
 
+    /// <summary>The most bytes of one submission: those of its input, and some for all else.</summary>
+    public int Longest => options.Value.MaxInputBytes + Envelope;
+
     /// <summary>Reads one submission.</summary>
     public async Task<NewJob> ReadAsync(JsonElement body, int tenant) => (await ReadAsync([("", body)], tenant))[0];
 
     /// <summary>Reads several submissions; pointers begin with an element's index.</summary>
-    public Task<IReadOnlyList<NewJob>> ReadBatchAsync(IReadOnlyList<JsonElement> bodies, int tenant) => ReadAsync([.. bodies.Select((body, index) => ($"/{index}", body))], tenant);
+    public Task<IReadOnlyList<NewJob>> ReadBatchAsync(IReadOnlyList<JsonPart> parts, int tenant) => ReadAsync(parts.Select((part, index) => ($"/{index}", Body(part, index))), tenant);
 
     /// <summary>Reads a submission that is part of something else.</summary>
     /// <param name="pointer">Where it stands.</param>
@@ -42,13 +47,17 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
         return jobs is [var job] ? job : null;
     }
 
-    private async Task<IReadOnlyList<NewJob>> ReadAsync(IReadOnlyList<(string Pointer, JsonElement Body)> submissions, int tenant)
+    private JsonElement Body(JsonPart part, int index) => part.Bytes.Length <= Longest
+        ? part.Parse()
+        : throw Refusal.TooLarge($"A submission has at most {Longest} bytes.", InvalidFields.Of($"/{index}", $"has {part.Bytes.Length} bytes; {Longest} are allowed, of which {options.Value.MaxInputBytes} for the input"));
+
+    private async Task<IReadOnlyList<NewJob>> ReadAsync(IEnumerable<(string Pointer, JsonElement Body)> submissions, int tenant)
     {
         var (jobs, invalid) = await CheckAsync(submissions, tenant);
         return invalid.Any ? throw Refusal.Invalid(invalid) : jobs;
     }
 
-    private async Task<(IReadOnlyList<NewJob> Jobs, InvalidFields Invalid)> CheckAsync(IReadOnlyList<(string Pointer, JsonElement Body)> submissions, int tenant)
+    private async Task<(IReadOnlyList<NewJob> Jobs, InvalidFields Invalid)> CheckAsync(IEnumerable<(string Pointer, JsonElement Body)> submissions, int tenant)
     {
         var jobs = Read(submissions, tenant, out var invalid);
         if (invalid.Any)
@@ -60,13 +69,13 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
         return (jobs, invalid);
     }
 
-    private List<NewJob> Read(IReadOnlyList<(string Pointer, JsonElement Body)> submissions, int tenant, out InvalidFields invalid)
+    private List<NewJob> Read(IEnumerable<(string Pointer, JsonElement Body)> submissions, int tenant, out InvalidFields invalid)
     {
         invalid = new InvalidFields();
-        var jobs = new List<NewJob>(submissions.Count);
+        var jobs = new List<NewJob>();
         foreach (var (pointer, body) in submissions)
         {
-            if (new One(types.Present, options.Value, invalid, pointer).Read(body, tenant) is { } job)
+            if (new One(types.Present, depth, options.Value, invalid, pointer).Read(body, tenant) is { } job)
             {
                 jobs.Add(job);
             }
@@ -76,7 +85,7 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
     }
 
     /// <summary>One submission being read.</summary>
-    private readonly struct One(IReadOnlyDictionary<string, KnownType> known, ApiOptions options, InvalidFields invalid, string pointer)
+    private readonly struct One(IReadOnlyDictionary<string, KnownType> known, DepthDuty depth, ApiOptions options, InvalidFields invalid, string pointer)
     {
         public NewJob? Read(JsonElement body, int tenant)
         {
@@ -100,6 +109,10 @@ internal sealed class SubmissionReader(KnownTypes types, IOptions<ApiOptions> op
             if (queue is not null && !QueueName.IsValid(queue))
             {
                 Wrong("queue", $"must be {QueueName.Rule}");
+            }
+            else if (queue is not null && !depth.MayName(queue))
+            {
+                Wrong("queue", $"is a new name, and {DepthDuty.MostStrange} queues that no worker has ever served are there already. Start a worker that serves it first (Worker:Queues)");
             }
 
             var runAt = ReadRunAt(body);

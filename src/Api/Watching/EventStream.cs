@@ -18,7 +18,7 @@ internal sealed class EventStream(WatchDuty watches, ApiLife life, KeyBook keys,
     /// <exception cref="Refusal">503: too many watch here already.</exception>
     public async Task WriteAsync(Guid id, HttpContext context)
     {
-        using var watch = watches.TryBegin(id)
+        using var watch = watches.TryBegin(id, context.Tenant())
             ?? throw new Refusal(503, "overloaded", "Too many callers watch jobs here.", "Read the job now and then instead, or try again later.") { RetryAfter = TimeSpan.FromSeconds(5) };
         Waiting.WaitOnPurpose(context);
         var response = context.Response;
@@ -42,7 +42,7 @@ internal sealed class EventStream(WatchDuty watches, ApiLife life, KeyBook keys,
 
                 if (seen is { } next)
                 {
-                    await response.WriteAsync($"event: {Kind(last, next.Job)}\nid: {next.Version}\ndata: {JsonSerializer.Serialize(next.Job with { Input = null }, json.Value.SerializerOptions)}\n\n", ended.Token);
+                    await response.WriteAsync($"event: {Kind(last, next.Job)}\nid: {next.Version}\ndata: {JsonSerializer.Serialize(next.Job, json.Value.SerializerOptions)}\n\n", ended.Token);
                     last = next.Job;
                 }
                 else

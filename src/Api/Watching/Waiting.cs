@@ -38,11 +38,15 @@ internal sealed class Waiting(WatchDuty watches, ApiLife life, TimeProvider cloc
     }
 
     /// <summary>Waits until the job is final.</summary>
-    /// <returns>What was seen of it last; null where nothing was seen in that time.</returns>
-    public async Task<StoredJob?> UntilFinalAsync(Guid job, TimeSpan wait, HttpContext context)
+    /// <param name="job">Which.</param>
+    /// <param name="wait">For how long.</param>
+    /// <param name="held">About how many bytes the request keeps meanwhile.</param>
+    /// <param name="context">The request.</param>
+    /// <returns>What was seen of it last, without its input; null where nothing was seen in that time.</returns>
+    public async Task<StoredJob?> UntilFinalAsync(Guid job, TimeSpan wait, long held, HttpContext context)
     {
         WaitOnPurpose(context);
-        using var watch = watches.TryBegin(job);
+        using var watch = watches.TryBegin(job, context.Tenant(), held);
         if (watch is null)
         {
             context.Response.Headers.Remove(Applied); // too many wait here already

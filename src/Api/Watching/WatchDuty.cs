@@ -7,29 +7,37 @@ namespace QueueScale.Api;
 /// <summary>Watches the jobs that callers wait for: ten times a second one read for all of them, and one more for those that have changed.</summary>
 internal sealed class WatchDuty(JobReader jobs, JobViews views, TimeProvider clock, ILogger<WatchDuty> logger) : DutyLoop(TimeSpan.FromMilliseconds(100), clock, logger)
 {
-    /// <summary>Callers that may wait here at once.</summary>
+    /// <summary>Callers that may wait here at once, half of them of one tenant, so that it keeps nobody else out.</summary>
     public const int MostWatches = 20_000;
+
+    /// <summary>Bytes that their requests may keep, half of them one tenant's.</summary>
+    public const long MostHeld = 64 << 20;
 
     /// <summary>Jobs read at once: each with its input.</summary>
     private const int PageSize = 100;
 
     private readonly Lock turn = new();
     private readonly Dictionary<Guid, HashSet<Watch>> watches = [];
-    private int count;
+    private readonly Dictionary<int, Load> ofTenants = [];
+    private Load all;
 
     /// <summary>Begins to watch a job. What the watch tells was read after this call.</summary>
+    /// <param name="job">Which.</param>
+    /// <param name="tenant">Whose.</param>
+    /// <param name="held">About how many bytes the caller's request keeps while it watches.</param>
     /// <returns>Null when too many wait here already.</returns>
-    public Watch? TryBegin(Guid job)
+    public Watch? TryBegin(Guid job, int tenant, long held = 0)
     {
-        var watch = new Watch(job, End);
+        var watch = new Watch(job, tenant, held, End);
         lock (turn)
         {
-            if (count == MostWatches)
+            var ofTenant = ofTenants.GetValueOrDefault(tenant);
+            if (all.Watches >= MostWatches || ofTenant.Watches >= MostWatches / 2 || all.Held + held > MostHeld || ofTenant.Held + held > MostHeld / 2)
             {
                 return null;
             }
 
-            count++;
+            Count(watch, 1);
             if (!watches.TryGetValue(job, out var same))
             {
                 watches.Add(job, same = []);
@@ -79,7 +87,7 @@ internal sealed class WatchDuty(JobReader jobs, JobViews views, TimeProvider clo
             var same = watches[watch.Job];
             if (same.Remove(watch))
             {
-                count--;
+                Count(watch, -1);
             }
 
             if (same.Count == 0)
@@ -88,19 +96,36 @@ internal sealed class WatchDuty(JobReader jobs, JobViews views, TimeProvider clo
             }
         }
     }
+
+    private void Count(Watch watch, int sign)
+    {
+        var ofTenant = ofTenants.GetValueOrDefault(watch.Tenant);
+        all = new Load(all.Watches + sign, all.Held + (sign * watch.Held));
+        ofTenants[watch.Tenant] = ofTenant = new Load(ofTenant.Watches + sign, ofTenant.Held + (sign * watch.Held));
+        if (ofTenant.Watches == 0)
+        {
+            ofTenants.Remove(watch.Tenant);
+        }
+    }
+
+    private readonly record struct Load(int Watches, long Held);
 }
 
 /// <summary>One caller's look at a job, until it is disposed.</summary>
-internal sealed class Watch(Guid job, Action<Watch> end) : IDisposable
+internal sealed class Watch(Guid job, int tenant, long held, Action<Watch> end) : IDisposable
 {
     private readonly Channel<StoredJob> news = Channel.CreateBounded<StoredJob>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
 
     public Guid Job => job;
 
+    public int Tenant => tenant;
+
+    public long Held => held;
+
     /// <summary>The version told last; 0 before the first.</summary>
     public uint Version { get; private set; }
 
-    /// <summary>The job as it is now, and from then on whenever it has changed. Who is slow misses what was in between, never what is newest.</summary>
+    /// <summary>The job as it is now, without its input, and from then on whenever it has changed. Who is slow misses what was in between, never what is newest.</summary>
     /// <returns>Null when nothing has changed for so long.</returns>
     public async Task<StoredJob?> NextAsync(TimeSpan patience, CancellationToken cancellation)
     {
@@ -121,7 +146,7 @@ internal sealed class Watch(Guid job, Action<Watch> end) : IDisposable
         if (stored.Version != Version)
         {
             Version = stored.Version;
-            news.Writer.TryWrite(stored);
+            news.Writer.TryWrite(stored with { Job = stored.Job with { Input = null } }); // thousands may be kept
         }
     }
 

@@ -58,6 +58,9 @@ public class Submissions : IAsyncDisposable
     /// <summary>So many of them are under way at once; the pool has to keep connections for everybody else's batches.</summary>
     private const int LargeAtOnce = 3;
 
+    /// <summary>Of each of the two kinds; also of those whose callers have given up, while PostgreSQL does not answer.</summary>
+    private const int MostBytes = 32 << 20;
+
     private const char TagSeparator = '\u001f';
 
     internal const string Into = "id, tenant, type, queue, high, lane, max_attempts, run_at, timeout, input, tags, trace, state, at, created_at";
@@ -119,8 +122,9 @@ public class Submissions : IAsyncDisposable
         this.database = database.Steps;
         this.wake = wake;
         this.deadline = deadline;
-        batches = new("submit", SaveAsync, new GroupCommitLimits(GiveUpAfter: deadline, RefusesWhenBehind: true));
-        batchesOnce = new("submit_once", SaveOnceAsync, new GroupCommitLimits(GiveUpAfter: deadline, RefusesWhenBehind: true));
+        var limits = new GroupCommitLimits(GiveUpAfter: deadline, MaxWaitingBytes: MostBytes, RefusesWhenBehind: true);
+        batches = new("submit", SaveAsync, limits);
+        batchesOnce = new("submit_once", SaveOnceAsync, limits);
     }
 
     /// <summary>Stores all of the jobs or none.</summary>
@@ -147,20 +151,11 @@ public class Submissions : IAsyncDisposable
         };
     }
 
-    /// <summary>Whether a submission with that key has been stored.</summary>
-    /// <exception cref="StoreUnavailable">PostgreSQL does not answer in time.</exception>
-    public async Task<bool> KnowsAsync(int tenant, IdempotencyKey key)
+    /// <summary>The jobs that the same submission with that key has made; null where there was none, or another submission had the key.</summary>
+    public async Task<Guid[]?> EarlierAsync(int tenant, IdempotencyKey key, CancellationToken cancellation)
     {
-        using var limit = new CancellationTokenSource(deadline);
-        try
-        {
-            await using var command = database.CreateCommand("select exists (select from idempotency_keys where tenant = $1 and key = $2)").With(tenant).With(key.Key);
-            return (bool)(await command.ExecuteScalarAsync(limit.Token).WaitAsync(limit.Token))!;
-        }
-        catch (Exception error) when (error is OperationCanceledException || BatchErrors.IsPassing(error))
-        {
-            throw new StoreUnavailable("PostgreSQL did not answer in time.", error);
-        }
+        await using var command = database.CreateCommand("select jobs from idempotency_keys where tenant = $1 and key = $2 and fingerprint = $3").With(tenant).With(key.Key).With(key.Fingerprint);
+        return (Guid[]?)await command.ExecuteScalarAsync(cancellation);
     }
 
     private async Task<T> ConfirmedAsync<T>(Submission submission, GroupCommit<Submission, T> shared, Func<IReadOnlyList<Submission>, CancellationToken, Task<T[]>> save)

@@ -74,6 +74,13 @@ public sealed class UniqueSubmissions(Database database, Action<IReadOnlyList<Qu
         }
     }
 
+    /// <summary>How many of these unique keys unfinished jobs have.</summary>
+    public async Task<int> TakenAsync(int tenant, string[] keys, CancellationToken cancellation)
+    {
+        await using var connection = await database.General.OpenConnectionAsync(cancellation);
+        return (await HoldersAsync(tenant, keys, connection, cancellation)).Count;
+    }
+
     public void Dispose() => places.Dispose();
 
     /// <summary>The same ids each time, so that a try whose outcome is unknown may be repeated.</summary>
@@ -136,7 +143,7 @@ public sealed class UniqueSubmissions(Database database, Action<IReadOnlyList<Qu
             }
 
             await Submissions.ReadBackAsync(left.Select(job => job.Id), stored, queued, connection, cancellation); // an earlier, unanswered try of this
-            var holders = await HoldersAsync(left, connection, cancellation);
+            var holders = await HoldersAsync(left[0].Tenant, [.. left.Select(job => job.UniqueKey).OfType<string>().Distinct()], connection, cancellation);
             foreach (var job in left)
             {
                 if (!stored.ContainsKey(job.Id) && job.UniqueKey is { } taken && holders.TryGetValue(taken, out var holder))
@@ -151,10 +158,10 @@ public sealed class UniqueSubmissions(Database database, Action<IReadOnlyList<Qu
         return [.. jobs.Select(job => places[job.Id])];
     }
 
-    private static async Task<Dictionary<string, Guid>> HoldersAsync(NewJob[] jobs, NpgsqlConnection connection, CancellationToken cancellation)
+    private static async Task<Dictionary<string, Guid>> HoldersAsync(int tenant, string[] keys, NpgsqlConnection connection, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(Holders, connection)
-            .With(jobs[0].Tenant).WithColumn(jobs.Select(job => job.UniqueKey).OfType<string>().Distinct().ToArray(), NpgsqlDbType.Text);
+            .With(tenant).WithColumn(keys, NpgsqlDbType.Text);
         await using var reader = await command.ReadPreparedAsync(cancellation);
         var holders = new Dictionary<string, Guid>();
         while (await reader.ReadAsync(cancellation))

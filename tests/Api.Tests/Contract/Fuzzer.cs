@@ -100,6 +100,7 @@ internal sealed class Fuzzer(Contract contract, IReadOnlyList<string> jobs, IRea
     {
         "type" => types.Keys.ElementAt(random.Next(types.Count)),
         "cron" => random.Next(2) == 0 ? "30 2 * * *" : "0 0 1 1 *",
+        "queue" => random.Next(4) == 0 ? null : $"queue-{random.Next(50)}", // of new names only so many are taken
         "timeZone" => random.Next(2) == 0 ? "Europe/Berlin" : "UTC",
         _ => null,
     };
