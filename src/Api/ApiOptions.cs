@@ -22,7 +22,7 @@ public sealed class ApiOptions
     [Range(1, int.MaxValue)]
     public int? RequestsPerMinute { get; set; }
 
-    /// <summary>After this long a request is answered with 503, whatever it waits for: its own body or a server. What is written has shorter deadlines of its own; waiting for a job, event streams and requests in bulk are not meant. Default 10 seconds.</summary>
+    /// <summary>After this long a request is answered with 503, whatever it waits for: its own body or a server. What is written has deadlines of its own: 1.8 seconds, for a batch of more than 64 jobs 1.8 until its turn comes and then 18. Waiting for a job, event streams and requests in bulk are not meant. Default 10 seconds.</summary>
     /// <remarks>Below what the proxy in front allows (nginx: 60 seconds).</remarks>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(10);

@@ -66,8 +66,9 @@ public sealed class ComposeTests : IAsyncLifetime
 
         using (var any = new HttpClient(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true }))
         {
-            Assert.Equal(HttpStatusCode.NotFound, (await any.GetAsync(new Uri(url, "metrics"))).StatusCode);
-            Assert.Equal(HttpStatusCode.NotFound, (await any.GetAsync(new Uri(url, "health/ready"))).StatusCode);
+            await ProxyProblem.MustComeAsync(any, $"{url}metrics", 404, "not-found");
+            await ProxyProblem.MustComeAsync(any, $"{url}health/ready", 404, "not-found");
+            await ProxyProblem.MustComeAsync(any, $"{url}v1/jobs", 413, "too-large", body: (17 * 1024 * 1024) + 1);
             Assert.Equal(HttpStatusCode.Unauthorized, (await any.GetAsync(new Uri($"https://127.0.0.1:{https}/v1/jobs"))).StatusCode);
         }
 

@@ -32,7 +32,7 @@ public sealed class Nginx : IAsyncDisposable
             .Replace("${MAX_BODY}", "17m", StringComparison.Ordinal).Replace("listen 8080;", $"listen 127.0.0.1:{port};", StringComparison.Ordinal)
             .Replace("127.0.0.1:8081", $"127.0.0.1:{own}", StringComparison.Ordinal).Replace("/var/log/nginx", place, StringComparison.Ordinal));
         await File.WriteAllTextAsync(Path.Combine(place, "follow.sh"), (await DeployedAsync("40-follow-api.sh", place)).Replace(":$port", "", StringComparison.Ordinal)); // each API here has a port of its own
-        await File.WriteAllTextAsync(Path.Combine(place, "apis.conf"), await DeployedAsync("apis.conf", place));
+        foreach (var file in new[] { "apis.conf", "problems.conf" }) await File.WriteAllTextAsync(Path.Combine(place, file), await DeployedAsync(file, place));
         await ProgramAsync(place, "nginx", $"exec {program} \"$@\"");
         await ProgramAsync(place, "getent", $"sed 's/$/ STREAM api/' {place}/addresses");
         Name(place, apis);

@@ -113,6 +113,24 @@ public sealed class UpdateTests(Stage stage) : IClassFixture<Stage>, IAsyncLifet
         await Waiting.UntilAsync(async () => await stage.ScalarAsync<long>("select count(*) from jobs where state = 5 and id = any($1)", caller.Accepted.ToArray()) == caller.Accepted.Count);
     }
 
+    [Fact]
+    public async Task What_the_proxy_refuses_itself_is_a_problem_like_those_of_the_APIs_and_theirs_pass()
+    {
+        using var http = new HttpClient { BaseAddress = nginx.Url, DefaultRequestHeaders = { Authorization = new("Bearer", Stage.Key) } };
+        await ProxyProblem.MustComeAsync(http, "metrics?q=1", 404, "not-found");
+        await ProxyProblem.MustComeAsync(http, "v1/jobs", 413, "too-large", body: (17 * 1024 * 1024) + 1);
+        await ProxyProblem.MustComeAsync(http, $"v1/{new string('a', 9000)}", 414, "refused");
+        using (var own = await http.GetAsync(new Uri($"v1/jobs/{Guid.NewGuid()}", UriKind.Relative)))
+        {
+            Assert.Equal(404, (int)own.StatusCode);
+            Assert.Contains("traceId", await own.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        apis.ForEach(api => api.Process.Signal(Signal.Kill));
+        await Task.WhenAll(apis.Select(api => api.Process.WaitForExitAsync()));
+        await ProxyProblem.MustComeAsync(http, "v1/jobs", 502, "unavailable", retryAfter: true);
+    }
+
     private async Task<List<HostProcess>> ApisAsync() => [.. await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => stage.StartApiAsync($"api{Interlocked.Increment(ref started)}", settings: [Delay])))];
 
     private async Task<List<HostProcess>> WorkersAsync() => [.. await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => stage.StartWorkerAsync($"worker{Interlocked.Increment(ref started)}")))];
