@@ -30,7 +30,7 @@ public sealed partial class PageTests
     }
 
     /// <summary>The attributes of a run's span and of its events.</summary>
-    public static IEnumerable<string> Attributes() => AttributeRow().Matches(Section("Traces")).Select(row => row.Groups["name"].Value).Concat(Events().SelectMany(happened => happened.Attributes).Where(name => name.StartsWith("queuescale.", StringComparison.Ordinal)));
+    public static IEnumerable<string> Attributes() => AttributeRow().Matches(Section("Traces")).Select(row => row.Groups["name"].Value).Concat(Events().SelectMany(happened => happened.Attributes));
 
     /// <summary>The attributes of a request's span.</summary>
     public static IEnumerable<string> RequestAttributes() =>

@@ -33,6 +33,8 @@ public static class Traces
     public const string CheckpointSeq = "queuescale.checkpoint.seq";
     public const string CheckpointKind = "queuescale.checkpoint.kind";
     public const string ErrorType = "error.type";
+    public const string ExceptionType = "exception.type";
+    public const string ExceptionStack = "exception.stacktrace";
 
     public static readonly ActivitySource Source = new(SourceName);
 }

@@ -62,7 +62,7 @@ public sealed class Outbound : IDisposable
             AllowAutoRedirect = false,
             PooledConnectionLifetime = TimeSpan.Zero,
             MaxResponseDrainSize = 0,
-            ActivityHeadersPropagator = System.Diagnostics.DistributedContextPropagator.CreateNoOutputPropagator(), // strangers learn nothing of our traces
+            ActivityHeadersPropagator = null, // strangers learn nothing of our traces, and no span says what address a caller has named
         });
 #pragma warning restore CA2000
     }

@@ -62,19 +62,21 @@ internal sealed class RunSpan : IDisposable
     }
 
     /// <summary>The handler threw what it did not mean to.</summary>
-    public void Threw(Exception error)
+    /// <param name="error">Of this, the type alone is told: its message may quote the job's input.</param>
+    /// <param name="stack">Where it was thrown.</param>
+    public void Threw(Exception error, string stack)
     {
         if (span.IsAllDataRequested)
         {
-            span.AddException(error);
+            span.AddEvent(new ActivityEvent(Traces.ExceptionEvent, tags: new ActivityTagsCollection { { Traces.ExceptionType, error.GetType().FullName }, { Traces.ExceptionStack, stack } }));
         }
     }
 
     /// <summary>The end of the run is recorded, or will never be.</summary>
     /// <param name="how">How it ended.</param>
     /// <param name="state">What its job is now; null where the run does not know.</param>
-    /// <param name="error">What went wrong.</param>
-    public void Ended(RunEnding how, JobState? state, JobError? error = null)
+    /// <param name="error">The code of what went wrong.</param>
+    public void Ended(RunEnding how, JobState? state, string? error = null)
     {
         span.SetTag(Traces.RunEnding, Word(how));
         span.SetTag(Traces.RunCheckpoints, checkpoints);
@@ -85,8 +87,8 @@ internal sealed class RunSpan : IDisposable
 
         if (error is not null)
         {
-            span.SetTag(Traces.ErrorType, error.Code);
-            span.SetStatus(ActivityStatusCode.Error, error.Message);
+            span.SetTag(Traces.ErrorType, error);
+            span.SetStatus(ActivityStatusCode.Error);
         }
     }
 

@@ -136,8 +136,9 @@ internal sealed partial class Runner
             case InputUnreadable:
                 return Retry(run, RunEnding.Failed, ErrorCodes.InputUnreadable, error.Message);
             default:
-                Log.Failed(logger, run.JobId, run.JobType, run.Epoch, run.Attempt, Thrown(error));
-                run.Span?.Threw(error);
+                var thrown = Thrown(error);
+                Log.Failed(logger, run.JobId, run.JobType, run.Epoch, run.Attempt, thrown);
+                run.Span?.Threw(error, thrown);
                 return Retry(run, RunEnding.Failed, ErrorCodes.HandlerFailed, $"{error.GetType().Name}: {error.Message}");
         }
     }
@@ -201,7 +202,7 @@ internal sealed partial class Runner
     private void NotRecorded(LiveRun run, Exception error)
     {
         Log.NotRecorded(logger, run.JobId, run.JobType, run.Epoch, error.Message);
-        run.Span?.Ended(RunEnding.Lost, state: null, new JobError("not_recorded", error.Message));
+        run.Span?.Ended(RunEnding.Lost, state: null, "not_recorded");
     }
 
     private async Task RecordOnceAsync(LiveRun run, Ending ending)
@@ -234,7 +235,7 @@ internal sealed partial class Runner
         {
             CountFinished(run, now);
             Log.Ended(logger, run.JobId, run.JobType, run.Epoch, now);
-            run.Span?.Ended(now == JobState.Cancelled ? RunEnding.Cancelled : how, now, problem);
+            run.Span?.Ended(now == JobState.Cancelled ? RunEnding.Cancelled : how, now, problem?.Code);
         }
         else
         {
@@ -246,7 +247,7 @@ internal sealed partial class Runner
     private void Lost(LiveRun run)
     {
         Log.Lost(logger, run.JobId, run.JobType, run.Epoch);
-        run.Span?.Ended(RunEnding.Lost, state: null, new JobError("lost", "The job belongs to another run by now."));
+        run.Span?.Ended(RunEnding.Lost, state: null, "lost");
     }
 
     private void CountFinished(LiveRun run, JobState state)

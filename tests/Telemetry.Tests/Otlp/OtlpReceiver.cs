@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -34,6 +35,8 @@ public sealed record Span
     /// <summary>0 unset, 2 error.</summary>
     public required int Status { get; init; }
 
+    public required string StatusText { get; init; }
+
     public required IReadOnlyDictionary<string, string> Attributes { get; init; }
 
     public required IReadOnlyList<SpanEvent> Events { get; init; }
@@ -61,6 +64,7 @@ public sealed class OtlpReceiver : IAsyncDisposable
     };
 
     private readonly WebApplication app;
+    private readonly ConcurrentQueue<byte[]> messages = new();
     private readonly ConcurrentQueue<Span> spans = new();
     private readonly ConcurrentQueue<LogLine> logs = new();
     private readonly ConcurrentDictionary<(string Service, string Metric), bool> metrics = new();
@@ -80,6 +84,9 @@ public sealed class OtlpReceiver : IAsyncDisposable
 
     /// <summary>The resource attributes of each service.</summary>
     public IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Services => services;
+
+    /// <summary>Whether a text stands anywhere in what was sent, in capitals or not.</summary>
+    public bool Holds(string text) => messages.Any(message => Encoding.Latin1.GetString(message).Contains(text, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Variables that make a process send here, and soon.</summary>
     public (string Key, string? Value)[] Settings => [("OTEL_EXPORTER_OTLP_ENDPOINT", app.Urls.First()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), .. Soon];
@@ -151,6 +158,7 @@ public sealed class OtlpReceiver : IAsyncDisposable
 
     private void Read(string signal, byte[] message)
     {
+        messages.Enqueue(message);
         foreach (var sent in new Proto(message).All(1))
         {
             var resource = Attributes(sent.One(1), 1);
@@ -185,6 +193,7 @@ public sealed class OtlpReceiver : IAsyncDisposable
                     Events = [.. item.All(11).Select(e => new SpanEvent(e.Text(2), Attributes(e, 3)))],
                     Links = [.. item.All(13).Select(link => (link.Hex(1), link.Hex(2)))],
                     Status = (int)item.One(15).Number(3),
+                    StatusText = item.One(15).Text(2),
                 });
                 break;
             case "logs":
