@@ -14,7 +14,7 @@ public static class Schema
     private const string History = "schema_migrations";
 
     /// <summary>The migrations that this program knows, in order.</summary>
-    private static readonly string[] Known = ["0001_jobs", "0002_run_spans", "0003_compatibility", "0004_idempotency_keys", "0005_schedules", "0006_bulk_requests", "0007_keys", "0008_operating", "0009_cache_switch"];
+    private static readonly string[] Known = ["0001_jobs", "0002_run_spans", "0003_compatibility", "0004_idempotency_keys", "0005_schedules", "0006_bulk_requests", "0007_keys", "0008_operating", "0009_cache_switch", "0010_worker_types"];
 
     /// <summary>Programs that know this migration and none after it still run on the present schema: during a rolling update they do. At least the version before this
     /// one must be such a program.</summary>

@@ -99,7 +99,8 @@ public static class QueueScaleWorker
             var slots = provider.GetRequiredService<Slots>();
             return new PulseThread(
                 provider.GetRequiredService<Func<Database, PulseConnection>>()(provider.GetRequiredService<Database>()),
-                new WorkerIdentity(options.Name, Environment.MachineName, Environment.ProcessId, Version(), provider.GetRequiredService<WorkerQueues>().Names, options.Slots, options.Lease),
+                new WorkerIdentity(options.Name, Environment.MachineName, Environment.ProcessId, Version(), provider.GetRequiredService<WorkerQueues>().Names,
+                    [.. provider.GetRequiredService<JobCatalog>().All.Select(type => type.Registration.Name)], options.Slots, options.Lease),
                 provider.GetRequiredService<RunTable>(), provider.GetRequiredService<RunTimes>(), provider.GetRequiredService<Seen>(), provider.GetRequiredService<PutBacks>(),
                 () => slots.Size - slots.Free, provider.GetRequiredService<IHostApplicationLifetime>().StopApplication, provider.GetRequiredService<ILogger<PulseThread>>());
         });

@@ -27,6 +27,12 @@ public sealed class ExplainTests(Stage stage) : IClassFixture<Stage>, IAsyncDisp
         Assert.InRange(told.StartsAt!.Value, DateTime.UtcNow.AddSeconds(-5), DateTime.UtcNow.AddHours(1));
         Assert.InRange((await client.ExplainAsync(delayed)).StartsAt!.Value, DateTime.UtcNow.AddMinutes(55), DateTime.UtcNow.AddMinutes(61));
 
+        await stage.ExecuteAsync($"insert into job_types (name, queue, max_attempts, input_schema) values ('test.nobodys', 'default', 3, '{"{}"}') on conflict do nothing");
+        await Waiting.UntilAsync(async () => (await client.GetJobTypesAsync()).Items.Any(type => type.Name == "test.nobodys"));
+        var strange = (await client.SubmitAsync(Programs.Job("test.nobodys"))).Id;
+        Assert.Equal((WaitReason.NoWorker, 3), await OfAsync(strange));
+        Assert.Contains("test.nobodys", (await client.ExplainAsync(strange)).Text, StringComparison.Ordinal);
+
         await client.CancelAsync(delayed);
         Assert.Equal((WaitReason.Final, null), await OfAsync(delayed));
         worker.Process.Signal(Signal.Kill);

@@ -92,7 +92,7 @@ public sealed class Steps : IAsyncDisposable
     public PulseConnection RegisterWorker(string name = "w", TimeSpan? lease = null)
     {
         var pulse = new PulseConnection(Database);
-        pulse.Register(new WorkerIdentity(name, "host", 1, "0", ["default"], 4, lease ?? TimeSpan.FromSeconds(10)));
+        pulse.Register(new WorkerIdentity(name, "host", 1, "0", ["default"], ["test"], 4, lease ?? TimeSpan.FromSeconds(10)));
         return pulse;
     }
 

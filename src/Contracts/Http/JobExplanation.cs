@@ -18,7 +18,7 @@ public enum WaitReason
     /// <summary>That its queue, which is paused, is resumed.</summary>
     Paused,
 
-    /// <summary>A worker: none that is alive serves its queue.</summary>
+    /// <summary>A worker: none that is alive serves its queue and has its type.</summary>
     NoWorker,
 
     /// <summary>The jobs before it.</summary>

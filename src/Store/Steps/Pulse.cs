@@ -24,7 +24,7 @@ public readonly record struct SeenWakeUp(string Queue, short Lane, int Turn, Dat
 public readonly record struct ShownRun(Guid Job, int Epoch, bool CancelRequested, bool OlderThan5Seconds);
 
 /// <summary>A worker's registration.</summary>
-public sealed record WorkerIdentity(string Name, string Host, int Pid, string Version, IReadOnlyList<string> Queues, int Slots, TimeSpan Lease);
+public sealed record WorkerIdentity(string Name, string Host, int Pid, string Version, IReadOnlyList<string> Queues, IReadOnlyList<string> Types, int Slots, TimeSpan Lease);
 
 /// <summary>A worker's sign of life: a connection of its own, used by one thread of its own, with synchronous calls, so that neither a starved thread pool nor
 /// a starved connection pool can get a healthy worker declared dead. Its session also holds the worker's advisory lock, which PostgreSQL frees when the
@@ -52,10 +52,10 @@ public class PulseConnection(Database database) : IDisposable
         var id = Guid.CreateVersion7();
         using var command = new NpgsqlCommand(
             """
-            insert into workers (id, name, host, pid, version, queues, slots, lease) values ($1, $2, $3, $4, $5, $6, $7, $8) returning lock_key
+            insert into workers (id, name, host, pid, version, queues, types, slots, lease) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning lock_key
             """, Open());
         command.With(id).With(identity.Name).With(identity.Host).With(identity.Pid).With(identity.Version).With(identity.Queues.ToArray())
-            .With(identity.Slots).With(identity.Lease);
+            .With(identity.Types.ToArray()).With(identity.Slots).With(identity.Lease);
         lockKey = (long)command.ExecuteScalar()!;
         Worker = id;
         locked = false;
