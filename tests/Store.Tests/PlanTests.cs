@@ -161,12 +161,56 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
         Assert.Equal(before.Sequential, (await ScansAsync()).Sequential);
     }
 
-    /// <summary>What an API does by itself every second.</summary>
+    /// <summary>What an API does by itself every second, each duty with something to do.</summary>
     private async Task DutiesAreCheapAsync()
     {
+        // Each of these is queued anew or cancelled, by another duty.
+        const string Undone = """
+            select queue from jobs where id = any($1) and state <> 7 and (state <> 1 or dispatch = 0)
+            union all select 'bulk ' || action from bulk_requests where done = 0
+            union all select 'rewind' where not exists (select from lanes where queue = 'other' and turn > 0 and fed < 'infinity')
+            union all select 'schedule' from schedules where last_job is null
+            """;
+        IReadOnlyList<string> left = [];
+        Guid[] moved;
+        Guid watched;
+        await using (var steps = new Steps(stage))
+        {
+            using var gone = steps.RegisterWorker("gone", TimeSpan.FromSeconds(1));
+            using var witness = steps.RegisterWorker("witness");
+            NewJob[] jobs =
+            [
+                Steps.NewJob("lost"), Steps.NewJob("watched"), Steps.NewJob("delayed") with { Delay = TimeSpan.FromSeconds(1) }, Steps.NewJob("retried"),
+                Steps.NewJob("orphan"), Steps.NewJob("failed") with { Tags = ["failed"] }, Steps.NewJob("unwanted") with { Tags = ["unwanted"] },
+            ];
+            await steps.Submissions.SubmitAsync(jobs);
+            var (lost, retried, orphan, failed) = (jobs[0].Id, jobs[3].Id, jobs[4].Id, jobs[5].Id);
+            (moved, watched) = ([.. jobs.Select(job => job.Id).Except([jobs[1].Id])], jobs[1].Id);
+            Assert.Equal(3, (await steps.ClaimAsync(gone.Worker, [retried, orphan, failed])).Count);
+            await steps.Failures.FailAsync(retried, 1, Verdict.Retry, RunEnding.Failed, """{"code":"x","message":"y"}""", TimeSpan.Zero);
+            await steps.Failures.FailAsync(failed, 1, Verdict.GiveUp, RunEnding.Failed, """{"code":"x","message":"y"}""", TimeSpan.Zero);
+            await stage.ExecuteAsync($"update jobs set at = at - '20 s'::interval where id = '{lost}'");
+            var now = await stage.ScalarAsync<DateTime>("select clock_timestamp()");
+            Assert.True(witness.Beat(new() { Busy = 0, Draining = false, Means = "{}", Seen = [new("lost", 0, 0, now), new("other", 0, 0, now)] })); // of the other queue a million are lost
+            var bulk = new BulkRequests(steps.Database);
+            await bulk.BeginAsync(new(BulkAction.Retry, new JobFilter { Limit = 1, Tag = "failed" }, false, Rate: 1), 1, default);
+            await bulk.BeginAsync(new(BulkAction.Cancel, new JobFilter { Limit = 1, Tag = "unwanted" }, false, Rate: 1), 1, default);
+            await stage.ExecuteAsync(
+                """
+                insert into schedules (tenant, name, cron, zone, paused, next_at, type, queue, high, max_attempts, input)
+                values (1, 'each minute', '* * * * *', 'UTC', false, clock_timestamp(), 'test', 'ticks', false, 1, '{}')
+                """);
+        }
+
         var before = await ScansAsync();
-        await stage.StartApiAsync();
-        await Task.Delay(4000); // so long it is watched
+        var api = await stage.StartApiAsync();
+        await using (var watch = stage.Client(api).WatchAsync(watched).GetAsyncEnumerator())
+        {
+            Assert.True(await watch.MoveNextAsync());
+            await Task.Delay(4000); // so long it is watched
+            await Waiting.UntilAsync(async () => (left = await stage.QueryAsync<string>(Undone, moved)).Count == 0, () => $"nobody has done: {string.Join(", ", left)}");
+        }
+
         await stage.StopAllAsync();
         var after = await ScansAsync();
         Assert.Equal(before.Sequential, after.Sequential);
@@ -176,6 +220,7 @@ public sealed class PlanTests(Stage stage) : IClassFixture<Stage>
     private async Task<Scans> ScansAsync()
     {
         await stage.SessionsEndAsync();
+        await stage.ExecuteAsync("select pg_stat_force_next_flush()"); // what the stage itself has done is counted now, not up to ten seconds later
         var scans = (await stage.QueryAsync<long[]>(
             """
             select array[
