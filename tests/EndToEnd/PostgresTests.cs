@@ -17,7 +17,7 @@ public sealed class PostgresTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
         await stage.StartWorkerAsync("w1");
         await stage.StartWorkerAsync("w2");
         await Task.Delay(TimeSpan.FromSeconds(11), TestContext.Current.CancellationToken); // the API may judge from now on
-        var jobs = await client.SubmitBatchAsync([.. Enumerable.Range(0, 50).Select(_ => Programs.Sleep(20, 200))]);
+        var jobs = await client.SubmitBatchAsync([.. Enumerable.Range(0, 50).Select(_ => Programs.Sleep(10, 100))]);
         await Waiting.UntilAsync(async () => (await client.GetScaleAsync("default")).Running == 50);
         await stage.Servers.All.Postgres.KillAsync();
         await stage.Servers.All.Postgres.StartAsync();

@@ -111,6 +111,21 @@ public sealed class SimulationTests : IDisposable
         Assert.Equal(one.Summary, other.Summary);
     }
 
+    /// <summary>Two runs of <c>up --workers auto</c> on a machine with two processors: 3,300 and 4,800 jobs of half a second, up to four workers with 16 slots. Age and workers are what /scale answered each second.</summary>
+    [Fact]
+    public void What_one_recorded_run_has_taught_predicts_another()
+    {
+        var system = new SimulatedSystem(ScaledObject.Read(Recorded("scaled-object.yaml")), Slots: 16, Workers: 1, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
+        var learned = Calibration.Find(Arrival.ReadAll(Recorded("first-trace.csv")), system, service: null, startUp: null, RecordedRun.Read(Recorded("first-run.csv")), TestContext.Current.CancellationToken);
+        Assert.InRange(OfSecond(learned).Part, 0, 0.2);
+        Assert.True(OfSecond(learned with { Service = 1.5 * learned.Service }).Part > 0.2); // a figure that any values would reach says nothing
+
+        static string Recorded(string file) => Path.Combine(Checkout.Root, "tests", "Local.Tests", "Recorded", file);
+
+        static Difference OfSecond(SimulatedSystem system) =>
+            RecordedRun.Read(Recorded("second-run.csv")).DifferenceOf(Simulation.Predict(Arrival.ReadAll(Recorded("second-trace.csv")), system).Points);
+    }
+
     [Fact]
     public void A_trace_is_read_in_any_order_of_lines_and_columns()
     {

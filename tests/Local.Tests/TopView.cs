@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
+using QueueScale.Client;
+using QueueScale.Contracts;
 
 namespace QueueScale.Local.Tests;
 
@@ -25,9 +27,12 @@ public sealed class TopView : IAsyncDisposable
         var empty = await SnapshotAsync();
         Assert.Equal((2, 0), (empty.GetProperty("workers").GetArrayLength(), empty.GetProperty("handOvers").GetArrayLength()));
 
-        for (var job = 0; job < 8; job++)
+        using (var client = new QueueScaleClient(new Uri(new LocalSystem(test.Folder).Find()!.Api), new LocalSystem(test.Folder).Find()!.Key))
         {
-            await cli.OutputAsync("submit", "probe.sleep", "--input", """{"seconds": 600, "steps": 6000}""");
+            for (var job = 0; job < 8; job++)
+            {
+                await client.SubmitAsync(new SubmitJob { Type = "probe.sleep", Input = JsonElement.Parse("""{"seconds": 600, "steps": 6000}""") });
+            }
         }
 
         await UntilAsync(async () => Rows(await SnapshotAsync(), "workers").All(worker => worker.GetProperty("busy").GetInt32() > 0));
