@@ -166,7 +166,7 @@ public sealed class HandOverTests(Stage stage) : IClassFixture<Stage>, IAsyncDis
     {
         var (client, _) = await StartAsync("w1");
         await SteadyAsync();
-        var neighbours = await client.SubmitBatchAsync([.. Enumerable.Range(0, 15).Select(_ => Programs.Sleep(25, 250))]);
+        var neighbours = await client.SubmitBatchAsync([.. Enumerable.Range(0, 15).Select(_ => Programs.Sleep(15, 150))]);
         await Waiting.UntilAsync(async () => (await client.GetScaleAsync("default")).Running == 15);
         var poison = (await client.SubmitAsync(Programs.Job("probe.crash", new { times = 99 }))).Id;
         for (var crash = 1; crash <= 3; crash++)

@@ -6,7 +6,7 @@ namespace QueueScale.Cli.Testing;
 /// <param name="Name">Its assembly.</param>
 /// <param name="Folder">Where it is.</param>
 /// <param name="RunsAlone">Whether nothing else may run beside it: its project file sets <c>RunsAlone</c>.</param>
-/// <param name="StartsFirst">Whether it takes so long that all would wait for it, were it not begun first: its project file sets <c>StartsFirst</c>.</param>
+/// <param name="StartsFirst">Whether it takes so long that all would wait for it, were it begun late: its project file sets <c>StartsFirst</c>.</param>
 internal sealed record TestProject(string Name, string Folder, bool RunsAlone, bool StartsFirst)
 {
     /// <summary>Its short name: the folder's path below the checkout.</summary>
