@@ -18,6 +18,9 @@ internal static class HealthEndpoints
     private const string RabbitMq = "rabbitmq";
     private const string Redis = "redis";
 
+    /// <summary>A question that a connection took with it when it broke is never answered.</summary>
+    private static readonly TimeSpan AskRedisAgain = TimeSpan.FromSeconds(5);
+
     public static void AddHealth(this IServiceCollection services) => services.AddSingleton(provider =>
     {
         var (database, broker, redis) = (provider.GetRequiredService<Database>(), provider.GetRequiredService<BrokerLink>(), provider.GetService<RedisLink>());
@@ -27,7 +30,7 @@ internal static class HealthEndpoints
                 new DependencyCheck(Steps, () => Database.AskAsync(database.Steps)),
                 new DependencyCheck(General, () => Database.AskAsync(database.General)),
                 new DependencyCheck(RabbitMq, broker.AskAsync),
-                .. redis is null ? [] : (DependencyCheck[])[new DependencyCheck(Redis, redis.AskAsync)],
+                .. redis is null ? [] : (DependencyCheck[])[new DependencyCheck(Redis, () => redis.AskAsync().WaitAsync(AskRedisAgain))],
             ]);
     });
 
