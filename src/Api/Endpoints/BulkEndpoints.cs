@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using QueueScale.Contracts;
 using QueueScale.Store;
@@ -14,8 +13,7 @@ internal static class BulkEndpoints
     /// <summary>Requests of a tenant that may be open: each API looks at each of them every second.</summary>
     public const int MostOpen = 20;
 
-    private static readonly SemaphoreSlim Counting = new(CountAtOnce);
-    private static readonly ConcurrentDictionary<int, bool> TenantsCounting = [];
+    private static readonly TenantShares Counting = new(CountAtOnce);
 
     private const string Example = "/v1/bulk/0192f0c1-8a3b-7c4d-9e5f-60718293a4b5";
 
@@ -37,34 +35,20 @@ internal static class BulkEndpoints
     private static async Task BeginAsync(BulkAction action, string[] names, HttpContext context, BulkRequests requests)
     {
         var (request, dryRun) = JobQuery.Read(context, names, query => (Wanted(action, query, context), query.Flag("dryRun")));
-        if (!TenantsCounting.TryAdd(context.Tenant(), true))
+        if (!Counting.TryTake(context.Tenant(), 1))
         {
-            throw Busy("Your jobs are counted here already.", "One request in bulk of a tenant is counted at once");
+            throw new Refusal(503, "overloaded", "Jobs are counted here already.", $"Nothing was done. At most {CountAtOnce} requests in bulk are counted at once, and one of a tenant, because each keeps PostgreSQL busy. Try again later.") { RetryAfter = TimeSpan.FromSeconds(2) };
         }
 
         try
         {
-            if (!await Counting.WaitAsync(0))
-            {
-                throw Busy("Others count jobs here already.", $"At most {CountAtOnce} requests in bulk are counted at once");
-            }
-
-            try
-            {
-                RequestTimeout.Lift(context);
-                await BeginAsync(request, dryRun, context, requests);
-            }
-            finally
-            {
-                Counting.Release();
-            }
+            RequestTimeout.Lift(context);
+            await BeginAsync(request, dryRun, context, requests);
         }
         finally
         {
-            TenantsCounting.TryRemove(context.Tenant(), out _);
+            Counting.GiveBack(context.Tenant(), 1);
         }
-
-        static Refusal Busy(string title, string limit) => new(503, "overloaded", title, $"Nothing was done. {limit}, because each keeps PostgreSQL busy. Try again later.") { RetryAfter = TimeSpan.FromSeconds(2) };
     }
 
     private static async Task BeginAsync(NewBulkRequest request, bool dryRun, HttpContext context, BulkRequests requests)

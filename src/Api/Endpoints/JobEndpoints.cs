@@ -40,34 +40,19 @@ internal static class JobEndpoints
     private static async Task SubmitAsync(HttpContext context, SubmissionReader reader, Submissions submissions, UniqueSubmissions uniques, JobViews views, Waiting waiting, DepthDuty depth, IOptions<ApiOptions> options)
     {
         var wait = Waiting.Wanted(context);
-        NewJob? job = null;
+        IReadOnlyList<NewJob> jobs;
         SubmittedJobs submitted;
         long held;
         using (var body = await JsonBody.ReadAsync(context, reader.Longest))
         {
-            var key = IdempotencyHeader.Read(context, body.Bytes);
             held = 3 * body.Bytes.Length; // itself, and its input as text
-            try
-            {
-                job = await reader.ReadAsync(body.Json.RootElement, context.Tenant());
-                await MustFitAsync([job], context, uniques, depth, options.Value);
-                submitted = await StoreAsync([job], key, submissions, uniques);
-            }
-            catch (Refusal refusal) when (key is not null && IsOfContent(refusal))
-            {
-                if (await EarlierAsync(key, context, submissions) is not { } earlier)
-                {
-                    throw;
-                }
-
-                submitted = earlier;
-            }
+            (jobs, submitted) = await AcceptAsync(async () => [await reader.ReadAsync(body.Json.RootElement, context.Tenant())], IdempotencyHeader.Read(context, body.Bytes), context, submissions, uniques, depth, options.Value);
         }
 
-        Tell(context, job is null ? [] : [job], submitted, depth);
+        Tell(context, jobs, submitted, depth);
         var id = submitted.Ids[0];
         var seen = wait is { } patience ? (await waiting.UntilFinalAsync(id, patience, held, context))?.Job : null;
-        if (job is null || !submitted.New.TryGetValue(id, out var made))
+        if (jobs is not [var job] || !submitted.New.TryGetValue(id, out var made))
         {
             seen = (await StoreDeadline.WithinAsync(limit => views.ReadNowAsync(id, context.Tenant(), limit), context.RequestAborted) ?? throw NoJob($"{id}")).Job;
         }
@@ -79,14 +64,29 @@ internal static class JobEndpoints
         await AnswerAsync(context, seen, wait is not null);
     }
 
-    /// <summary>Whether what was sent is refused for what it holds or for where it should go: not so, where it was accepted before.</summary>
-    private static bool IsOfContent(Refusal refusal) => refusal.Status is StatusCodes.Status413PayloadTooLarge or StatusCodes.Status422UnprocessableEntity or StatusCodes.Status429TooManyRequests;
+    /// <summary>Reads and stores what was sent; what was accepted before is so again, whatever it holds and wherever it should go.</summary>
+    /// <returns>The jobs as they were read, none where an earlier submission is told of; and what became of them.</returns>
+    private static async Task<(IReadOnlyList<NewJob> Jobs, SubmittedJobs Submitted)> AcceptAsync(
+        Func<Task<IReadOnlyList<NewJob>>> read, IdempotencyKey? key, HttpContext context, Submissions submissions, UniqueSubmissions uniques, DepthDuty depth, ApiOptions options)
+    {
+        IReadOnlyList<NewJob> jobs;
+        try
+        {
+            jobs = await read();
+            await MustFitAsync(jobs, context, uniques, depth, options);
+        }
+        catch (Refusal refusal) when (key is not null && refusal.Status is StatusCodes.Status413PayloadTooLarge or StatusCodes.Status422UnprocessableEntity or StatusCodes.Status429TooManyRequests)
+        {
+            if (await StoreDeadline.WithinAsync(limit => submissions.EarlierAsync(context.Tenant(), key, limit), context.RequestAborted) is not { } earlier)
+            {
+                throw;
+            }
 
-    /// <summary>What the same submission has made earlier; null where there was none, or another one had the key.</summary>
-    private static async Task<SubmittedJobs?> EarlierAsync(IdempotencyKey key, HttpContext context, Submissions submissions) =>
-        await StoreDeadline.WithinAsync(limit => submissions.EarlierAsync(context.Tenant(), key, limit), context.RequestAborted) is { } jobs
-            ? new SubmittedJobs(jobs, new Dictionary<Guid, Submitted>(), IsReplay: true)
-            : null;
+            return ([], new SubmittedJobs(earlier, new Dictionary<Guid, Submitted>(), IsReplay: true));
+        }
+
+        return (jobs, await StoreAsync(jobs, key, submissions, uniques));
+    }
 
     /// <exception cref="Refusal">429: a queue would hold more than it may.</exception>
     private static async Task MustFitAsync(IReadOnlyList<NewJob> jobs, HttpContext context, UniqueSubmissions uniques, DepthDuty depth, ApiOptions options)
@@ -189,24 +189,7 @@ internal static class JobEndpoints
             throw Refusal.Invalid(InvalidFields.Of("", $"must hold 1 to {MaxBatch} submissions"));
         }
 
-        IReadOnlyList<NewJob> jobs = [];
-        SubmittedJobs submitted;
-        try
-        {
-            jobs = await reader.ReadBatchAsync(body.Parts, context.Tenant());
-            await MustFitAsync(jobs, context, uniques, depth, options.Value);
-            submitted = await StoreAsync(jobs, key, submissions, uniques);
-        }
-        catch (Refusal refusal) when (key is not null && IsOfContent(refusal))
-        {
-            if (await EarlierAsync(key, context, submissions) is not { } earlier)
-            {
-                throw;
-            }
-
-            submitted = earlier;
-        }
-
+        var (jobs, submitted) = await AcceptAsync(() => reader.ReadBatchAsync(body.Parts, context.Tenant()), key, context, submissions, uniques, depth, options.Value);
         Tell(context, jobs, submitted, depth);
         context.Response.StatusCode = StatusCodes.Status202Accepted;
         await context.Response.WriteAsJsonAsync(new BatchAccepted(submitted.Ids));

@@ -18,8 +18,8 @@ internal sealed class WatchDuty(JobReader jobs, JobViews views, TimeProvider clo
 
     private readonly Lock turn = new();
     private readonly Dictionary<Guid, HashSet<Watch>> watches = [];
-    private readonly Dictionary<int, Load> ofTenants = [];
-    private Load all;
+    private readonly TenantShares callers = new(MostWatches);
+    private readonly TenantShares kept = new(MostHeld);
 
     /// <summary>Begins to watch a job. What the watch tells was read after this call.</summary>
     /// <param name="job">Which.</param>
@@ -28,16 +28,20 @@ internal sealed class WatchDuty(JobReader jobs, JobViews views, TimeProvider clo
     /// <returns>Null when too many wait here already.</returns>
     public Watch? TryBegin(Guid job, int tenant, long held = 0)
     {
+        if (!callers.TryTake(tenant, 1))
+        {
+            return null;
+        }
+
+        if (!kept.TryTake(tenant, held))
+        {
+            callers.GiveBack(tenant, 1);
+            return null;
+        }
+
         var watch = new Watch(job, tenant, held, End);
         lock (turn)
         {
-            var ofTenant = ofTenants.GetValueOrDefault(tenant);
-            if (all.Watches >= MostWatches || ofTenant.Watches >= MostWatches / 2 || all.Held + held > MostHeld || ofTenant.Held + held > MostHeld / 2)
-            {
-                return null;
-            }
-
-            Count(watch, 1);
             if (!watches.TryGetValue(job, out var same))
             {
                 watches.Add(job, same = []);
@@ -85,30 +89,16 @@ internal sealed class WatchDuty(JobReader jobs, JobViews views, TimeProvider clo
         lock (turn)
         {
             var same = watches[watch.Job];
-            if (same.Remove(watch))
-            {
-                Count(watch, -1);
-            }
-
+            same.Remove(watch);
             if (same.Count == 0)
             {
                 watches.Remove(watch.Job);
             }
         }
-    }
 
-    private void Count(Watch watch, int sign)
-    {
-        var ofTenant = ofTenants.GetValueOrDefault(watch.Tenant);
-        all = new Load(all.Watches + sign, all.Held + (sign * watch.Held));
-        ofTenants[watch.Tenant] = ofTenant = new Load(ofTenant.Watches + sign, ofTenant.Held + (sign * watch.Held));
-        if (ofTenant.Watches == 0)
-        {
-            ofTenants.Remove(watch.Tenant);
-        }
+        callers.GiveBack(watch.Tenant, 1);
+        kept.GiveBack(watch.Tenant, watch.Held);
     }
-
-    private readonly record struct Load(int Watches, long Held);
 }
 
 /// <summary>One caller's look at a job, until it is disposed.</summary>
