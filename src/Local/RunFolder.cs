@@ -13,6 +13,9 @@ public sealed class RunFolder
     public static RunFolder OfCheckout =>
         new(Environment.GetEnvironmentVariable("QUEUESCALE_RUN") is { Length: > 0 } named ? named : Path.Combine(Checkout.Root, ".run"));
 
+    /// <summary>The folder of this checkout's test runs. Each set of servers has a folder within it.</summary>
+    public static RunFolder OfTests => OfCheckout.Below("tests");
+
     /// <summary>Where it is.</summary>
     public string FullPath { get; }
 

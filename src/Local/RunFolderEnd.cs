@@ -30,6 +30,12 @@ internal static class RunFolderEnd
         folder.Create();
     }
 
+    /// <summary>Deletes what earlier processes have logged.</summary>
+    public static void DeleteLogs(RunFolder folder)
+    {
+        foreach (var log in Directory.EnumerateFiles(folder.Logs)) File.Delete(log);
+    }
+
     /// <summary>Deletes the folder and all that is in it.</summary>
     public static void Wipe(RunFolder folder)
     {

@@ -19,16 +19,14 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>
         await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => RunAsync(database, Dotnet.Host, Checkout.ProgramOf(HostProcess.Api), "migrate")));
         var newApi = await stage.StartApiAsync("api-new", settings: database);
         var other = stage.Client(newApi);
-        var job = (await other.SubmitAsync(Sleep)).Id; // by the new API, run by the old worker
-        await one.WaitForAsync(job, j => j.Progress?.Done >= 10);
         await using var newCaller = new Caller(newApi.Url, 50);
         var newWorker = await stage.StartWorkerAsync("worker-new", settings: database);
+        var job = await RunningElsewhereAsync(other, newWorker); // submitted to the new API, run by the old worker
         await HandedOverAsync(other, job, oldWorker, "worker-new");
 
         // The way back: what the new ones wrote, the old ones read.
-        job = (await one.SubmitAsync(Sleep)).Id;
-        await other.WaitForAsync(job, j => j.Progress?.Done >= 10);
         oldWorker = await stage.StartWorkerAsync("worker-old-again", old.Worker, database);
+        job = await RunningElsewhereAsync(one, oldWorker);
         await HandedOverAsync(one, job, newWorker, "worker-old-again");
 
         foreach (var caller in new[] { oldCaller, newCaller })
@@ -56,6 +54,32 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>
         catch (QueueScaleException refused) when (refused.Status == 422)
         {
             return false;
+        }
+    }
+
+    /// <summary>Submits jobs while one worker is frozen, for less than its lease, and returns one that another worker runs: a start of a worker may take longer than the job.</summary>
+    private static async Task<Guid> RunningElsewhereAsync(QueueScaleClient client, HostProcess frozen)
+    {
+        frozen.Process.Signal(Signal.Stop);
+        try
+        {
+            // Each worker is offered some of them.
+            var jobs = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ => (await client.SubmitAsync(Sleep)).Id));
+            Guid? running = null;
+            await Waiting.UntilAsync(async () =>
+            {
+                foreach (var job in jobs)
+                {
+                    if ((await client.GetJobAsync(job)).Progress?.Done >= 10) running = job;
+                }
+
+                return running is not null;
+            });
+            return running!.Value;
+        }
+        finally
+        {
+            frozen.Process.Signal(Signal.Continue);
         }
     }
 

@@ -13,7 +13,7 @@ public sealed class OwnServers : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _taken = await TestServers.StartAsync(RunFolder.OfCheckout.Below("tests-driver"));
+        _taken = await TestServers.StartAsync(RunFolder.OfTests.Below("driver"));
         await FaultPrograms.EnsureAsync(Folder);
     }
 

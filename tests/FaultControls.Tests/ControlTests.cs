@@ -44,7 +44,7 @@ public sealed class ControlGround : IAsyncLifetime
 
     internal Ground Ground { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Ground = await Ground.StartAsync(RunFolder.OfCheckout.Below("tests-controls"));
+    public async ValueTask InitializeAsync() => Ground = await Ground.StartAsync(RunFolder.OfTests.Below("controls"));
 
     public ValueTask DisposeAsync() => Ground.DisposeAsync();
 }

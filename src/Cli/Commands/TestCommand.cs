@@ -12,36 +12,44 @@ internal static class TestCommand
     public static Command Create()
     {
         var only = new Option<string[]>("--only") { Description = "Only the projects with this in their name; may be repeated.", HelpName = "PROJECT" };
+        var seed = new Option<int?>("--seed") { Description = "The same seed runs the tests in the same order. Default 1.", HelpName = "N" };
+        seed.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() < 0) result.AddError("--seed must be 0 or more.");
+        });
+        var timings = new Option<bool>("--timings") { Description = "Print at the end how long each project took, and the slowest fixtures and tests." };
         var rest = new Argument<string[]>("ARGUMENTS")
         {
             Description = """For the test programs, after --: for example  -- -method "*checkpoint*"  or  -- -class "*.Claims". """,
             Arity = ArgumentArity.ZeroOrMore,
         };
 
-        var command = new Command("test", "Start private servers and run all tests. Exit code 1 when one fails.") { only, rest };
-        command.SetAction((parsed, stop) => RunAsync(parsed.GetValue(only) ?? [], parsed.GetValue(rest) ?? [], stop));
+        var command = new Command("test", "Start private servers and run all tests. Exit code 1 when one fails.") { only, seed, timings, rest };
+        command.SetAction((parsed, stop) => RunAsync(parsed.GetValue(only) ?? [], parsed.GetValue(seed) ?? 1, parsed.GetValue(timings), parsed.GetValue(rest) ?? [], stop));
         return command;
     }
 
-    private static async Task<int> RunAsync(string[] only, string[] arguments, CancellationToken stop)
+    private static async Task<int> RunAsync(string[] only, int seed, bool showTimings, string[] arguments, CancellationToken stop)
     {
         var all = TestProject.All();
         TestProject[] chosen = [.. all.Where(project => only.Length == 0 || only.Any(project.IsNamed))];
         if (chosen.Length == 0) throw new UsageProblem($"No test project is named so. There are: {string.Join(", ", all.Select(project => project.Title))}");
 
         // Most tests wait more than they work, so two projects go side by side, each on servers of its own that it may break.
-        string[] places = ["tests", "tests-beside"];
+        string[] places = ["one", "other"];
         var servers = new List<TestServers>();
+        var timings = new Timings();
         TestCount count;
+        Console.Out.WriteLine($"The order of the tests comes from --seed {seed}");
         try
         {
             foreach (var place in places.Take(chosen.Length))
             {
-                servers.Add(await TestServers.StartAsync(RunFolder.OfCheckout.Below(place), Print.Steps(json: false), stop)); // one after the other: they may have to be installed
+                servers.Add(await TestServers.StartAsync(RunFolder.OfTests.Below(place), Print.Steps(json: false), stop)); // one after the other: they may have to be installed
             }
 
-            count = await RunAsync(servers, chosen.Where(project => !project.RunsAlone), arguments, stop)
-                + await RunAsync(servers.Take(1), chosen.Where(project => project.RunsAlone), arguments, stop);
+            count = await RunAsync(servers, chosen.Where(project => !project.RunsAlone), seed, timings, arguments, stop)
+                + await RunAsync([servers[0]], chosen.Where(project => project.RunsAlone), seed, timings, arguments, stop);
         }
         finally
         {
@@ -49,20 +57,27 @@ internal static class TestCommand
         }
 
         Console.Out.WriteLine();
-        foreach (var failure in count.Failures) Console.Out.WriteLine(failure); // again, where a reader looks first
+        if (showTimings)
+        {
+            timings.Print(Console.Out);
+            Console.Out.WriteLine();
+        }
+        foreach (var failure in count.Failures) failure.Print(Console.Out); // where a reader looks first
+        if (count.Failed > 0) Console.Out.WriteLine($"All logs are kept until the next test run: {RunFolder.OfTests}");
         if (count.Skipped > 0) Console.Out.WriteLine($"{count.Skipped} skipped");
         Console.Out.WriteLine($"{count.Passed} passed, {count.Failed} failed");
         return count.Failed == 0 ? 0 : 1;
     }
 
     /// <summary>Runs projects on as many servers as there are, each project on the first that are free.</summary>
-    private static async Task<TestCount> RunAsync(IEnumerable<TestServers> servers, IEnumerable<TestProject> projects, string[] arguments, CancellationToken stop)
+    private static async Task<TestCount> RunAsync(IReadOnlyList<TestServers> servers, IEnumerable<TestProject> projects, int seed, Timings timings, string[] arguments, CancellationToken stop)
     {
         var waiting = new ConcurrentQueue<TestProject>(projects);
         var counts = await Task.WhenAll(servers.Select(async own =>
         {
             var count = TestCount.None;
-            while (waiting.TryDequeue(out var project)) count += await new TestProcess(project, own.Servers.Folder).RunAsync(arguments, stop);
+            RunFolder[] others = [.. servers.Where(other => other != own).Select(other => other.Servers.Folder)];
+            while (waiting.TryDequeue(out var project)) count += await new TestProcess(project, own.Servers.Folder, others, seed, timings).RunAsync(arguments, stop);
             return count;
         }));
         return counts.Aggregate(TestCount.None, (all, one) => all + one);

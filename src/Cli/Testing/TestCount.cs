@@ -1,8 +1,7 @@
 namespace QueueScale.Cli.Testing;
 
 /// <summary>How many tests ended how.</summary>
-/// <param name="Failures">What was printed of each that failed.</param>
-internal readonly record struct TestCount(int Passed, IReadOnlyList<string> Failures, int Skipped)
+internal readonly record struct TestCount(int Passed, IReadOnlyList<TestFailure> Failures, int Skipped)
 {
     public static TestCount None { get; } = new(0, [], 0);
 

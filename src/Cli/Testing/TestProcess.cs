@@ -5,20 +5,28 @@ using QueueScale.Local;
 namespace QueueScale.Cli.Testing;
 
 /// <summary>Runs the program of one test project and prints its tests as they end.</summary>
-internal sealed class TestProcess(TestProject project, RunFolder servers)
+/// <param name="project">The project.</param>
+/// <param name="servers">The run folder of the servers that its tests use.</param>
+/// <param name="others">Run folders that are used by tests of other projects meanwhile.</param>
+/// <param name="seed">Decides the order of the tests.</param>
+/// <param name="timings">Takes what each part took.</param>
+internal sealed class TestProcess(TestProject project, RunFolder servers, IReadOnlyList<RunFolder> others, int seed, Timings timings)
 {
     // A test that hangs must not hang the whole run.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
 
-    private readonly Dictionary<string, string> _running = []; // display names by unique id
+    private readonly Dictionary<string, Running> _running = []; // by unique id
+    private readonly long _began = Stopwatch.GetTimestamp();
+    private readonly DateTime _beganAt = DateTime.UtcNow;
+    private (string Type, long At) _before = ("process-starting", Stopwatch.GetTimestamp());
+    private string _class = "";
     private TestCount _count = TestCount.None;
     private bool _finished;
 
     /// <summary>Runs it to its end. A program that crashes, or runs nothing although nothing was filtered, counts as one failure more.</summary>
     public async Task<TestCount> RunAsync(IReadOnlyList<string> arguments, CancellationToken stop)
     {
-        var clock = Stopwatch.StartNew();
-        var info = new ProcessStartInfo(Dotnet.Host, [Checkout.ProgramOf(project.Name), "-noLogo", "-noColor", "-noAutoReporters", "-reporter", "json", .. arguments])
+        var info = new ProcessStartInfo(Dotnet.Host, [Checkout.ProgramOf(project.Name), $":{seed}", "-noLogo", "-noColor", "-noAutoReporters", "-reporter", "json", .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -47,7 +55,8 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
         if (!_finished) Fail($"{project.Name} crashed with exit code {process.ExitCode}; {StillRunning()}");
         else if (process.ExitCode != 0 && _count.Failed == 0) Fail($"{project.Name} ended with exit code {process.ExitCode} although no test failed");
         else if (_count.All == 0 && arguments.Count == 0) Fail($"{project.Name} holds no test");
-        Console.Out.WriteLine($"{project.Title}: {_count.Passed} passed, {_count.Failed} failed{(_count.Skipped > 0 ? $", {_count.Skipped} skipped" : "")} in {clock.Elapsed.TotalSeconds:0.0} s");
+        Console.Out.WriteLine($"{project.Title}: {_count.Passed} passed, {_count.Failed} failed{(_count.Skipped > 0 ? $", {_count.Skipped} skipped" : "")} in {Stopwatch.GetElapsedTime(_began).TotalSeconds:0.0} s");
+        timings.Project(project.Title, Stopwatch.GetElapsedTime(_began).TotalSeconds);
         return _count;
     }
 
@@ -67,10 +76,12 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
     {
         using var parsed = JsonDocument.Parse(string.Concat(line.Select(c => c < ' ' ? '\uFFFD' : c))); // a failure that quotes a terminal's colours comes as it is
         var message = parsed.RootElement;
-        switch (message.GetProperty("$type").GetString())
+        var type = message.GetProperty("$type").GetString()!;
+        TimeFixture(type, message);
+        switch (type)
         {
             case "test-starting":
-                _running[Text(message, "TestUniqueID")] = Sentence(Text(message, "TestDisplayName"));
+                _running[Text(message, "TestUniqueID")] = new(Text(message, "TestDisplayName"), DateTime.UtcNow);
                 break;
             case "test-assembly-finished":
                 _finished = true;
@@ -87,19 +98,39 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
                 Print("skip", message, Text(message, "Reason"));
                 break;
             case "test-failed":
-                _count += new TestCount(0, [Print("FAIL", message, Exception(message))], 0);
+                Fail(message);
                 break;
             // Something outside of the tests themselves: a fixture's end, the discovery.
             case var other when other == "error-message" || other?.EndsWith("-cleanup-failure", StringComparison.Ordinal) == true:
-                Fail($"{other}\n{Exception(message)}");
+                Fail($"{other} {_class}\n{Exception(message)}");
                 break;
         }
     }
 
+    // Between these two messages xunit makes or disposes of what the tests in between share.
+    private void TimeFixture(string type, JsonElement message)
+    {
+        if (type == "test-class-starting") _class = Text(message, "TestClassSimpleName");
+        var (before, at) = _before;
+        _before = (type, Stopwatch.GetTimestamp());
+        var what = (before, type) switch
+        {
+            ("process-starting", _) => "start of the program",
+            ("test-assembly-starting", _) => "start of the assembly's fixtures",
+            ("test-collection-starting", _) or ("test-class-starting", _) => $"start of the fixtures of {_class}",
+            (_, "test-class-finished") or (_, "test-collection-finished") => $"end of the fixtures of {_class}",
+            (_, "test-assembly-finished") => "end of the assembly's fixtures",
+            _ => null,
+        };
+        if (what is not null) timings.Fixture($"{project.Title}  {what}", Stopwatch.GetElapsedTime(at).TotalSeconds);
+    }
+
     private string Print(string how, JsonElement message, string? more = null)
     {
-        _running.Remove(Text(message, "TestUniqueID"), out var sentence);
-        return Print($"  {how}  {project.Title}  {sentence} ({message.GetProperty("ExecutionTime").GetDouble():0.00} s){Indented(more)}");
+        _running.Remove(Text(message, "TestUniqueID"), out var test);
+        var (sentence, seconds) = (Sentence(test?.DisplayName ?? Text(message, "TestUniqueID")), message.GetProperty("ExecutionTime").GetDouble());
+        timings.Test($"{project.Title}  {sentence}", seconds);
+        return Print($"  {how}  {project.Title}  {sentence} ({seconds:0.00} s){Indented(more)}");
     }
 
     private static string Print(string text)
@@ -108,9 +139,21 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
         return text;
     }
 
-    private void Fail(string why) => _count += new TestCount(0, [Print($"  FAIL  {project.Title}  {Indented(why).TrimStart()}")], 0);
+    private void Fail(JsonElement message)
+    {
+        var test = _running.GetValueOrDefault(Text(message, "TestUniqueID"));
+        Add(Print("FAIL", message, Exception(message)), test?.BeganAt ?? _beganAt, test is null ? "" : $" -method \"{test.Method}\"");
+    }
 
-    private string StillRunning() => _running.Count == 0 ? "no test was running" : $"running were: {string.Join("; ", _running.Values)}";
+    private void Fail(string why) => Add(Print($"  FAIL  {project.Title}  {Indented(why).TrimStart()}"), _beganAt, "");
+
+    private void Add(string text, DateTime since, string filter)
+    {
+        var repeat = $"./queuescale test --only {project.Title} --seed {seed}{(filter.Length > 0 ? $" --{filter}" : "")}";
+        _count += new TestCount(0, [new(text, TestLogs.WrittenSince(since, RunFolder.OfCheckout, others), repeat)], 0);
+    }
+
+    private string StillRunning() => _running.Count == 0 ? "no test was running" : $"running were: {string.Join("; ", _running.Values.Select(test => Sentence(test.DisplayName)))}";
 
     private static string Indented(string? text) => string.IsNullOrEmpty(text) ? "" : "\n        " + text.ReplaceLineEndings("\n        ");
 
@@ -133,4 +176,11 @@ internal sealed class TestProcess(TestProject project, RunFolder servers)
 
     private static IEnumerable<string> Strings(JsonElement message, string name) =>
         message.TryGetProperty(name, out var values) && values.ValueKind == JsonValueKind.Array ? values.EnumerateArray().Select(value => value.ToString()) : [];
+
+    /// <summary>A test that has begun and not ended.</summary>
+    private sealed record Running(string DisplayName, DateTime BeganAt)
+    {
+        /// <summary>Its class and method, without the arguments of a theory.</summary>
+        public string Method => DisplayName.Split('(')[0];
+    }
 }

@@ -23,7 +23,7 @@ public sealed class TestServers : IAsyncDisposable
     {
         if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 } path)
         {
-            return await StartAsync(RunFolder.OfCheckout.Below("tests-" + Assembly.GetEntryAssembly()?.GetName().Name), tell, cancellation);
+            return await StartAsync(RunFolder.OfTests.Below(Assembly.GetEntryAssembly()?.GetName().Name ?? "alone"), tell, cancellation);
         }
 
         var servers = LocalServers.Of(new RunFolder(path));
@@ -39,6 +39,7 @@ public sealed class TestServers : IAsyncDisposable
         if (RunFolderOwner.IsAlive(folder)) throw new LocalProblem($"Tests run in {folder} already ({RunFolderOwner.Describe(folder)}). Wait for their end.");
         await RunFolderEnd.KillAllAsync(folder);
         RunFolderEnd.DeleteData(folder);
+        RunFolderEnd.DeleteLogs(folder);
         RunFolderOwner.Claim(folder);
         try
         {
@@ -51,7 +52,7 @@ public sealed class TestServers : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends them, with every process of their run folder, and deletes their data. The logs stay.</summary>
+    /// <summary>Ends them, with every process of their run folder, and deletes their data. The logs stay until the next start.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!_owned) return;
