@@ -326,6 +326,34 @@ public sealed class RuleTests
     });
 
     [Theory]
+    [InlineData(0.9, false)] // the API may have read just before the first look without an answer
+    [InlineData(0.1, true)]
+    public void C10_a_depth_that_was_read_after_the_last_answered_look(double silentAfter, bool breaks)
+    {
+        void Show(Play play)
+        {
+            play.Look(table: (0, 0, 0), shown: (0, 0, 0));
+            play.Strike("freeze PostgreSQL", silentAfter);
+            play.Look(table: null, shown: (0, 0, 0));
+            play.Strike("freeze PostgreSQL", 3.05 - silentAfter);
+            play.Look(table: null, shown: (0, 0, 0));
+            play.Wait(2);
+            play.Look(table: (0, 0, 0), shown: (0, 0, 0));
+        }
+
+        if (breaks)
+        {
+            Breaks("C10", "although PostgreSQL had not answered", Show);
+        }
+        else
+        {
+            var play = new Play();
+            Show(play);
+            Assert.True(play.Judged().Passed, play.Judged().Report());
+        }
+    }
+
+    [Theory]
     [InlineData(20.0, 20.0, false)]
     [InlineData(20.0, 19.0, false)] // as it was a tick ago
     [InlineData(20.0, 17.0, true)]

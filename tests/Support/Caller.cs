@@ -6,10 +6,14 @@ using QueueScale.Contracts;
 
 namespace QueueScale.Tests;
 
-/// <summary>A steady load through a proxy: connections are kept, a request that fails stays failed, and one that is late does not hold up the next.</summary>
+/// <summary>A steady load through a proxy: connections are kept, a request that fails stays failed, and one that is late does not hold up the next, unless as many
+/// are on their way as there are connections. So what cannot answer that many gets less, and what is late is late by itself and not by the caller's own queue.</summary>
 public sealed class Caller : IAsyncDisposable
 {
+    private const int Connections = 64;
+
     private readonly HttpClient http;
+    private readonly SemaphoreSlim free = new(Connections);
     private readonly CancellationTokenSource stop = new();
     private readonly ConcurrentBag<Guid> accepted = [];
     private readonly ConcurrentQueue<(DateTimeOffset Began, DateTimeOffset Ended, string What)> failures = new();
@@ -19,7 +23,7 @@ public sealed class Caller : IAsyncDisposable
 
     public Caller(Uri url, int perSecond, string key = Stage.Key)
     {
-        http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 64, PooledConnectionLifetime = Timeout.InfiniteTimeSpan }) { BaseAddress = url, Timeout = TimeSpan.FromSeconds(10) };
+        http = new(new SocketsHttpHandler { MaxConnectionsPerServer = Connections, PooledConnectionLifetime = Timeout.InfiniteTimeSpan }) { BaseAddress = url, Timeout = TimeSpan.FromSeconds(10) };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         running = RunAsync(perSecond);
     }
@@ -47,20 +51,22 @@ public sealed class Caller : IAsyncDisposable
     {
         await StopAsync();
         http.Dispose();
+        free.Dispose();
         stop.Dispose();
     }
 
     private async Task RunAsync(int perSecond)
     {
-        var (clock, requests) = (Stopwatch.StartNew(), new List<Task>());
+        var (requests, due) = (new List<Task>(), Stopwatch.GetTimestamp());
         for (var number = 0; !stop.IsCancellationRequested; number++)
         {
+            await free.WaitAsync();
             requests.Add(number % 3 == 0 || accepted.IsEmpty ? SubmitAsync() : ReadAsync(number));
             requests.RemoveAll(request => request.IsCompletedSuccessfully);
-            var next = TimeSpan.FromSeconds((number + 1.0) / perSecond) - clock.Elapsed;
-            if (next > TimeSpan.Zero)
+            due = Math.Max(due, Stopwatch.GetTimestamp() - Stopwatch.Frequency) + (Stopwatch.Frequency / perSecond); // makes up for a second and no more
+            if (Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due) is var rest && rest > TimeSpan.Zero)
             {
-                await Task.Delay(next);
+                await Task.Delay(rest);
             }
         }
 
@@ -96,6 +102,7 @@ public sealed class Caller : IAsyncDisposable
         finally
         {
             Interlocked.Decrement(ref onTheirWay);
+            free.Release();
         }
     }
 }

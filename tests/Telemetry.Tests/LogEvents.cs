@@ -10,15 +10,24 @@ public sealed record LogEvent(int Id, LogLevel Level, string Text)
     public static IReadOnlyList<LogEvent> All { get; } =
     [
         .. new[] { HostProcess.Api, HostProcess.Worker }
-            .SelectMany(program => Directory.GetFiles(Path.GetDirectoryName(Checkout.ProgramOf(program))!, "QueueScale.*.dll"))
-            .DistinctBy(Path.GetFileName)
-            .SelectMany(dll => Assembly.LoadFrom(dll).GetTypes())
+            .SelectMany(program => OwnAssembliesOf(Checkout.ProgramOf(program)))
+            .Distinct()
+            .SelectMany(assembly => assembly.GetTypes())
             .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
             .Select(method => method.GetCustomAttribute<LoggerMessageAttribute>())
             .OfType<LoggerMessageAttribute>()
             .Select(declared => new LogEvent(declared.EventId, declared.Level, declared.Message))
             .OrderBy(declared => declared.Id),
     ];
+
+    private static IEnumerable<Assembly> OwnAssembliesOf(string dll)
+    {
+        var assembly = Assembly.LoadFrom(dll);
+        return assembly.GetReferencedAssemblies()
+            .Where(name => name.Name!.StartsWith("QueueScale.", StringComparison.Ordinal))
+            .SelectMany(name => OwnAssembliesOf(Path.Combine(Path.GetDirectoryName(dll)!, name.Name + ".dll")))
+            .Append(assembly);
+    }
 
     public override string ToString() => $"{Id} {Level} {Text}";
 }

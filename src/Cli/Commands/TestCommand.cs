@@ -36,20 +36,36 @@ internal static class TestCommand
         if (chosen.Length == 0) throw new UsageProblem($"No test project is named so. There are: {string.Join(", ", all.Select(project => project.Title))}");
 
         // Most tests wait more than they work, so two projects go side by side, each on servers of its own that it may break.
-        string[] places = ["one", "other"];
-        var servers = new List<TestServers>();
+        string[] places = chosen.Count(project => !project.RunsAlone) > 1 ? ["one", "other"] : ["one"];
+        RunFolder[] folders = [.. places.Select(RunFolder.OfTests.Below)];
         var timings = new Timings();
-        TestCount count;
+        var tell = Print.Steps(json: false);
         Console.Out.WriteLine($"The order of the tests comes from --seed {seed}");
+        var servers = new List<TestServers>();
+        TestCount count;
         try
         {
-            foreach (var place in places.Take(chosen.Length))
+            var publishing = only.Length == 0 ? HostPrograms.PublishAsync(tell, stop) : Task.FromResult(""); // for a few projects compiling takes longer than it saves
+            servers.Add(await TestServers.StartAsync(folders[0], tell, stop)); // before the others: programs may have to be installed
+            var programs = await publishing;
+            var besides = new ConcurrentQueue<TestProject>(chosen.Where(project => !project.RunsAlone));
+            var alone = new ConcurrentQueue<TestProject>(chosen.Where(project => project.RunsAlone));
+            var counts = await Task.WhenAll(folders.Select(async folder =>
             {
-                servers.Add(await TestServers.StartAsync(RunFolder.OfTests.Below(place), Print.Steps(json: false), stop)); // one after the other: they may have to be installed
-            }
+                if (folder != folders[0]) servers.Add(await TestServers.StartAsync(folder, tell, stop));
+                return await RunAsync(besides, folder);
+            }));
+            count = counts.Aggregate(await RunAsync(alone, folders[0]), (all, one) => all + one);
 
-            count = await RunAsync(servers, chosen.Where(project => !project.RunsAlone), seed, timings, arguments, stop)
-                + await RunAsync([servers[0]], chosen.Where(project => project.RunsAlone), seed, timings, arguments, stop);
+            async Task<TestCount> RunAsync(ConcurrentQueue<TestProject> waiting, RunFolder folder)
+            {
+                var sum = TestCount.None;
+                while (waiting.TryDequeue(out var project))
+                {
+                    sum += await new TestProcess(project, folder, [.. folders.Where(other => other != folder)], programs, seed, timings).RunAsync(arguments, stop);
+                }
+                return sum;
+            }
         }
         finally
         {
@@ -67,19 +83,5 @@ internal static class TestCommand
         if (count.Skipped > 0) Console.Out.WriteLine($"{count.Skipped} skipped");
         Console.Out.WriteLine($"{count.Passed} passed, {count.Failed} failed");
         return count.Failed == 0 ? 0 : 1;
-    }
-
-    /// <summary>Runs projects on as many servers as there are, each project on the first that are free.</summary>
-    private static async Task<TestCount> RunAsync(IReadOnlyList<TestServers> servers, IEnumerable<TestProject> projects, int seed, Timings timings, string[] arguments, CancellationToken stop)
-    {
-        var waiting = new ConcurrentQueue<TestProject>(projects);
-        var counts = await Task.WhenAll(servers.Select(async own =>
-        {
-            var count = TestCount.None;
-            RunFolder[] others = [.. servers.Where(other => other != own).Select(other => other.Servers.Folder)];
-            while (waiting.TryDequeue(out var project)) count += await new TestProcess(project, own.Servers.Folder, others, seed, timings).RunAsync(arguments, stop);
-            return count;
-        }));
-        return counts.Aggregate(TestCount.None, (all, one) => all + one);
     }
 }

@@ -8,9 +8,10 @@ namespace QueueScale.Cli.Testing;
 /// <param name="project">The project.</param>
 /// <param name="servers">The run folder of the servers that its tests use.</param>
 /// <param name="others">Run folders that are used by tests of other projects meanwhile.</param>
+/// <param name="programs">The folder of the programs that tests start; empty for those that the build made.</param>
 /// <param name="seed">Decides the order of the tests.</param>
 /// <param name="timings">Takes what each part took.</param>
-internal sealed class TestProcess(TestProject project, RunFolder servers, IReadOnlyList<RunFolder> others, int seed, Timings timings)
+internal sealed class TestProcess(TestProject project, RunFolder servers, IReadOnlyList<RunFolder> others, string programs, int seed, Timings timings)
 {
     // A test that hangs must not hang the whole run.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
@@ -35,6 +36,7 @@ internal sealed class TestProcess(TestProject project, RunFolder servers, IReadO
         info.Environment[TestServers.Variable] = servers.FullPath;
         info.Environment[TestServers.PostgresVariable] = LocalServers.Of(servers).PostgresConnectionString();
         info.Environment["QUEUESCALE_ROOT"] = Checkout.Root;
+        info.Environment[Checkout.ProgramsVariable] = programs;
 
         using var process = Process.Start(info)!;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);

@@ -30,6 +30,11 @@ internal static class DepthIsTrue
         {
             var since = Since(evidence, sample);
             var near = table.Where(reading => reading.Until >= since && reading.From <= sample.After.Until && reading.Queues is not null).ToArray();
+            if (near.Length == 0 && LastBeforeSilence(table, since) is { } last)
+            {
+                near = [last];
+            }
+
             if (near.Length == 0)
             {
                 wrong.Add(($"{sample.Who} showed a depth", $"at {sample.Shown.From:HH:mm:ss.f}, although PostgreSQL had not answered since {since:HH:mm:ss.f}", double.MaxValue));
@@ -75,6 +80,10 @@ internal static class DepthIsTrue
         var isCalm = !evidence.History.Faults.Any(fault => fault.Begun <= sample.Shown.Until && sample.Shown.From <= fault.Ended + longest);
         return sample.Shown.From - (isCalm ? Tick + Reading : longest);
     }
+
+    /// <summary>The last look that was answered, if an answer may still have come at <paramref name="since"/> or later, before the first look without one.</summary>
+    private static DepthReading? LastBeforeSilence(DepthReading[] table, DateTime since) =>
+        table.Where(reading => reading.From <= since).MaxBy(reading => reading.From) is { Queues: not null } last ? last : null;
 
     private static long In(DepthReading reading, string queue, Func<QueueDepth, long?> of) => reading.Queues!.FirstOrDefault(depth => depth.Queue == queue) is { } found ? of(found) ?? 0 : 0;
 
