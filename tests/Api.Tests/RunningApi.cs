@@ -150,7 +150,11 @@ public class RunningApi(Servers servers) : IAsyncLifetime
         return answer;
     }
 
-    /// <summary>What a submission would change.</summary>
-    public Task<string> RowsAsync() => Stage.ScalarAsync<string>(
-        "select concat((select count(*) from jobs), ' jobs, ', (select count(*) from schedules), ' schedules, ', (select coalesce(sum(entered + waiting), 0) from queue_counts), ' counted')");
+    /// <summary>What a submission would change, once no request in bulk changes it any more.</summary>
+    public async Task<string> RowsAsync()
+    {
+        await Waiting.UntilAsync(() => Stage.ScalarAsync<bool>("select not exists (select from bulk_requests where finished_at is null)"));
+        return await Stage.ScalarAsync<string>(
+            "select concat((select count(*) from jobs), ' jobs, ', (select count(*) from schedules), ' schedules, ', (select coalesce(sum(entered + waiting), 0) from queue_counts), ' counted')");
+    }
 }

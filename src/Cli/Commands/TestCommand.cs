@@ -9,9 +9,18 @@ namespace QueueScale.Cli.Commands;
 /// <summary><c>test</c>: all tests of this checkout, with the servers they need.</summary>
 internal static class TestCommand
 {
+    // Compiling ahead takes longer than so many save by it.
+    private const int FewProjects = 3;
+
     public static Command Create()
     {
         var only = new Option<string[]>("--only") { Description = "Only the projects with this in their name; may be repeated.", HelpName = "PROJECT" };
+        var changed = new Option<string?>("--changed")
+        {
+            Description = "Only the projects that changes since a commit can affect, those that depend on the least first. Default: since this branch left the one that it follows.",
+            HelpName = "COMMIT",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         var seed = new Option<int?>("--seed") { Description = "The same seed runs the tests in the same order. Default 1.", HelpName = "N" };
         seed.Validators.Add(result =>
         {
@@ -24,17 +33,32 @@ internal static class TestCommand
             Arity = ArgumentArity.ZeroOrMore,
         };
 
-        var command = new Command("test", "Start private servers and run all tests. Exit code 1 when one fails.") { only, seed, timings, rest };
-        command.SetAction((parsed, stop) => RunAsync(parsed.GetValue(only) ?? [], parsed.GetValue(seed) ?? 1, parsed.GetValue(timings), parsed.GetValue(rest) ?? [], stop));
+        var command = new Command("test", "Start private servers and run all tests. Exit code 1 when one fails.") { only, changed, seed, timings, rest };
+        command.SetAction(async (parsed, stop) =>
+        {
+            var chosen = Named(parsed.GetValue(only) ?? []);
+            if (parsed.GetResult(changed) is not null)
+            {
+                var changes = await Changes.SinceAsync(parsed.GetValue(changed), stop);
+                chosen = changes.Affect(chosen);
+                Console.Out.WriteLine($"{changes.Count} files have changed, and can affect {(chosen.Count == 0 ? "no test" : string.Join(", ", chosen.Select(project => project.Title)))}");
+                if (chosen.Count == 0) return 0;
+            }
+
+            return await RunAsync(chosen, parsed.GetValue(seed) ?? 1, parsed.GetValue(timings), parsed.GetValue(rest) ?? [], stop);
+        });
         return command;
     }
 
-    private static async Task<int> RunAsync(string[] only, int seed, bool showTimings, string[] arguments, CancellationToken stop)
+    private static IReadOnlyList<TestProject> Named(string[] only)
     {
         var all = TestProject.All();
-        TestProject[] chosen = [.. all.Where(project => only.Length == 0 || only.Any(project.IsNamed))];
-        if (chosen.Length == 0) throw new UsageProblem($"No test project is named so. There are: {string.Join(", ", all.Select(project => project.Title))}");
+        TestProject[] named = [.. all.Where(project => only.Length == 0 || only.Any(project.IsNamed))];
+        return named.Length > 0 ? named : throw new UsageProblem($"No test project is named so. There are: {string.Join(", ", all.Select(project => project.Title))}");
+    }
 
+    private static async Task<int> RunAsync(IReadOnlyList<TestProject> chosen, int seed, bool showTimings, string[] arguments, CancellationToken stop)
+    {
         // Most tests wait more than they work, so two projects go side by side, each on servers of its own that it may break.
         string[] places = chosen.Count(project => !project.RunsAlone) > 1 ? ["one", "other"] : ["one"];
         RunFolder[] folders = [.. places.Select(RunFolder.OfTests.Below)];
@@ -45,7 +69,7 @@ internal static class TestCommand
         TestCount count;
         try
         {
-            var publishing = only.Length == 0 ? HostPrograms.PublishAsync(tell, stop) : Task.FromResult(""); // for a few projects compiling takes longer than it saves
+            var publishing = chosen.Count > FewProjects ? HostPrograms.PublishAsync(tell, stop) : Task.FromResult("");
             servers.Add(await TestServers.StartAsync(folders[0], tell, stop)); // before the others: programs may have to be installed
             var programs = await publishing;
             var besides = new ConcurrentQueue<TestProject>(chosen.Where(project => !project.RunsAlone));

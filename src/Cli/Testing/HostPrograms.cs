@@ -12,11 +12,7 @@ internal static class HostPrograms
     public static async Task<string> PublishAsync(Tell tell, CancellationToken stop)
     {
         var began = Stopwatch.GetTimestamp();
-        string[] arguments = ["publish", Path.Combine(Checkout.Root, "tests", "Hosts"), "-c", "Release", "--no-build", "--nologo", "--verbosity", "quiet", "-nodeReuse:false"];
-        using var process = Process.Start(new ProcessStartInfo(Dotnet.Host, arguments) { RedirectStandardOutput = true })!;
-        var output = await process.StandardOutput.ReadToEndAsync(stop);
-        await process.WaitForExitAsync(stop);
-        if (process.ExitCode != 0) throw new LocalProblem($"The programs that tests start could not be compiled ahead:\n{output}");
+        await ProgramRun.OutputAsync(Dotnet.Host, ["publish", Path.Combine("tests", "Hosts"), "-c", "Release", "--no-build", "--nologo", "--verbosity", "quiet", "-nodeReuse:false"], stop);
         tell("programs", $"compiled ahead in {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
         return Path.Combine(Checkout.Root, "artifacts", "programs");
     }
