@@ -6,7 +6,7 @@ public static class Checkout
     /// <summary>The folder of the solution. The launcher names it in QUEUESCALE_ROOT; otherwise it is looked for from the running program upwards.</summary>
     public static string Root { get; } = Find();
 
-    /// <summary>Names a folder with programs that are compiled ahead of time; those that are not in it are taken from where they were built.</summary>
+    /// <summary>Environment variable: a folder of programs compiled ahead of time. Programs missing from it come from the build's output.</summary>
     public const string ProgramsVariable = "QUEUESCALE_PROGRAMS";
 
     /// <summary>The dll of a built project, of the configuration that the running program itself was built in.</summary>

@@ -6,11 +6,11 @@ namespace QueueScale.Tests;
 /// <summary>What the probes of an API are told, and how soon.</summary>
 public sealed class HealthTests(Stage stage) : IClassFixture<Stage>, IAsyncDisposable
 {
-    /// <summary>So long the readiness probe of k8s/base/api.yaml waits for an answer. The checks end after 1 s, and a busy machine may take as long again to say so.</summary>
-    private static readonly TimeSpan Prompt = TimeSpan.FromSeconds(3);
+    /// <summary>timeoutSeconds of the readiness probe in k8s/base/api.yaml. The checks themselves end after 1 second; the rest allows for a busy machine.</summary>
+    private static readonly TimeSpan ReadinessTimeout = TimeSpan.FromSeconds(3);
 
-    /// <summary>So long its liveness probe waits.</summary>
-    private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(5);
+    /// <summary>timeoutSeconds of the liveness probe.</summary>
+    private static readonly TimeSpan LivenessTimeout = TimeSpan.FromSeconds(5);
 
     private readonly HttpClient http = new() { DefaultRequestHeaders = { Authorization = new("Bearer", Stage.Key) }, Timeout = TimeSpan.FromSeconds(20) };
 
@@ -46,10 +46,10 @@ public sealed class HealthTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
             Assert.Equal((503, "unavailable"), (code, status));
             Assert.Equal("failed", checks["postgres/general"].GetProperty("status").GetString());
             Assert.Equal("ok", checks["postgres/steps"].GetProperty("status").GetString());
-            Assert.InRange(took, TimeSpan.Zero, Prompt);
+            Assert.InRange(took, TimeSpan.Zero, ReadinessTimeout);
             var live = await GetAsync(api, "live");
             Assert.Equal((200, "live"), (live.Code, live.Status));
-            Assert.InRange(live.Took, TimeSpan.Zero, AtOnce);
+            Assert.InRange(live.Took, TimeSpan.Zero, LivenessTimeout);
         }
 
         File.Delete(told);
@@ -67,8 +67,8 @@ public sealed class HealthTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
             var (code, status, checks, took) = await GetAsync(api, "ready");
             Assert.Equal((503, "unavailable"), (code, status));
             Assert.NotEmpty(checks["postgres/steps"].GetProperty("reason").GetString()!);
-            Assert.InRange(took, TimeSpan.Zero, Prompt);
-            Assert.InRange((await GetAsync(api, "live")).Took, TimeSpan.Zero, AtOnce);
+            Assert.InRange(took, TimeSpan.Zero, ReadinessTimeout);
+            Assert.InRange((await GetAsync(api, "live")).Took, TimeSpan.Zero, LivenessTimeout);
             await Task.Delay(300, TestContext.Current.CancellationToken); // probes come by the clock
         }
 
@@ -90,7 +90,7 @@ public sealed class HealthTests(Stage stage) : IClassFixture<Stage>, IAsyncDispo
             var (code, status, checks, took) = await GetAsync(api, "ready");
             Assert.Equal((503, "unavailable"), (code, status));
             Assert.All(checks.Values, check => Assert.Equal("failed", check.GetProperty("status").GetString()));
-            Assert.InRange(took, TimeSpan.Zero, Prompt);
+            Assert.InRange(took, TimeSpan.Zero, ReadinessTimeout);
             Assert.Equal(200, (await GetAsync(api, "live")).Code);
             Assert.Equal(503, (await GetAsync(api, "startup")).Code);
         }

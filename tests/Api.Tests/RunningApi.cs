@@ -150,7 +150,7 @@ public class RunningApi(Servers servers) : IAsyncLifetime
         return answer;
     }
 
-    /// <summary>What a submission would change, once no request in bulk changes it any more.</summary>
+    /// <summary>Row counts that a submission would change. Waits for bulk requests to finish, because they change the same counts.</summary>
     public async Task<string> RowsAsync()
     {
         await Waiting.UntilAsync(() => Stage.ScalarAsync<bool>("select not exists (select from bulk_requests where finished_at is null)"));

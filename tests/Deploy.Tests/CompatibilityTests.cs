@@ -116,7 +116,7 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>
 
     private static async Task RunAsync((string Key, string? Value)? setting, params string[] line)
     {
-        var command = await Command.RunAsync(line, setting is var (key, value) ? new Dictionary<string, string?> { [key] = value } : null);
+        var command = await ProgramRun.RunAsync(line, setting is var (key, value) ? new Dictionary<string, string?> { [key] = value } : null);
         Assert.True(command.Succeeded, $"{string.Join(' ', line)}: {command.Output}{command.Error}");
     }
 
@@ -124,7 +124,7 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>
     {
         try
         {
-            return (await Command.RunAsync(line)).Succeeded;
+            return (await ProgramRun.RunAsync(line)).Succeeded;
         }
         catch (LocalProblem)
         {

@@ -115,7 +115,7 @@ public sealed class DoctorTests(RunningStage running) : IClassFixture<RunningSta
             all[key] = value;
         }
 
-        var doctor = await Command.RunAsync([Dotnet.Host, Checkout.ProgramOf("QueueScale.Cli"), "doctor"], all);
+        var doctor = await ProgramRun.RunAsync([Dotnet.Host, Checkout.ProgramOf("QueueScale.Cli"), "doctor"], all);
         return (doctor.ExitCode, doctor.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 }

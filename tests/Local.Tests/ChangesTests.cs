@@ -11,7 +11,7 @@ public sealed class ChangesTests
     [InlineData("k8s/base/api.yaml", "tests/Deploy.Tests", "tests/Store.Tests tests/Worker.Tests")]
     [InlineData("Directory.Packages.props", "tests/Worker.Tests tests/Api.Tests tests/Update.Tests", "")]
     [InlineData("LICENSE", "", "tests/Store.Tests tests/Faults.Tests")]
-    public void A_changed_file_affects_the_projects_that_are_built_from_it_or_read_it(string file, string affected, string notAffected)
+    public void A_changed_file_affects_the_projects_that_compile_or_read_it(string file, string affected, string notAffected)
     {
         var titles = new Changes([file]).Affect(TestProject.All()).Select(project => project.Title).ToArray();
         Assert.Empty(affected.Split(' ', StringSplitOptions.RemoveEmptyEntries).Except(titles));
@@ -19,7 +19,7 @@ public sealed class ChangesTests
     }
 
     [Fact]
-    public void What_depends_on_the_least_comes_first()
+    public void Projects_with_fewer_dependencies_come_first()
     {
         var titles = new Changes(["src/Contracts/JobState.cs"]).Affect(TestProject.All()).Select(project => project.Title).ToList();
         Assert.True(titles.IndexOf("tests/Jobs.Tests") < titles.IndexOf("tests/Api.Tests"), string.Join(' ', titles));

@@ -6,8 +6,8 @@ using QueueScale.Contracts;
 
 namespace QueueScale.Tests;
 
-/// <summary>A steady load through a proxy: connections are kept, a request that fails stays failed, and one that is late does not hold up the next, unless as many
-/// are on their way as there are connections. So what cannot answer that many gets less, and what is late is late by itself and not by the caller's own queue.</summary>
+/// <summary>A steady load through a proxy. Connections are kept, and a failed request is not repeated. A slow response does not delay the next request until every
+/// connection is in use; then the rate drops, so that no request times out while it waits for a connection.</summary>
 public sealed class Caller : IAsyncDisposable
 {
     private const int Connections = 64;
@@ -63,7 +63,7 @@ public sealed class Caller : IAsyncDisposable
             await free.WaitAsync();
             requests.Add(number % 3 == 0 || accepted.IsEmpty ? SubmitAsync() : ReadAsync(number));
             requests.RemoveAll(request => request.IsCompletedSuccessfully);
-            due = Math.Max(due, Stopwatch.GetTimestamp() - Stopwatch.Frequency) + (Stopwatch.Frequency / perSecond); // makes up for a second and no more
+            due = Math.Max(due, Stopwatch.GetTimestamp() - Stopwatch.Frequency) + (Stopwatch.Frequency / perSecond); // catches up on one second at most
             if (Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due) is var rest && rest > TimeSpan.Zero)
             {
                 await Task.Delay(rest);

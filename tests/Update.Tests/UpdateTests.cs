@@ -49,7 +49,7 @@ public sealed class UpdateTests(Stage stage) : IClassFixture<Stage>, IAsyncLifet
                 Assert.Equal(0, await old.Process.WaitForExitAsync());
             }
 
-            Assert.InRange(caller.Done - before, PerSecond, int.MaxValue); // two APIs took their 5 s each, and the requests went on
+            Assert.InRange(caller.Done - before, PerSecond, int.MaxValue); // each of the two APIs drained for 5 s, and requests kept succeeding
             nginx.Name(apis);
             await AnswersAsync(caller, PerSecond);
         }
@@ -136,7 +136,7 @@ public sealed class UpdateTests(Stage stage) : IClassFixture<Stage>, IAsyncLifet
 
     private async Task<List<HostProcess>> WorkersAsync() => [.. await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => stage.StartWorkerAsync($"worker{Interlocked.Increment(ref started)}")))];
 
-    /// <summary>Waits until that many requests more are answered.</summary>
+    /// <summary>Waits until this many more requests succeed.</summary>
     private static Task AnswersAsync(Caller caller, int more)
     {
         var before = caller.Done;

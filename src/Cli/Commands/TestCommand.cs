@@ -9,7 +9,7 @@ namespace QueueScale.Cli.Commands;
 /// <summary><c>test</c>: all tests of this checkout, with the servers they need.</summary>
 internal static class TestCommand
 {
-    // Compiling ahead takes longer than so many save by it.
+    // For this few projects, compiling ahead costs more time than it saves.
     private const int FewProjects = 3;
 
     public static Command Create()
@@ -17,7 +17,7 @@ internal static class TestCommand
         var only = new Option<string[]>("--only") { Description = "Only the projects with this in their name; may be repeated.", HelpName = "PROJECT" };
         var changed = new Option<string?>("--changed")
         {
-            Description = "Only the projects that changes since a commit can affect, those that depend on the least first. Default: since this branch left the one that it follows.",
+            Description = "Only the projects that changes since a commit can affect, fewest dependencies first. Default: since the merge base with the upstream branch.",
             HelpName = "COMMIT",
             Arity = ArgumentArity.ZeroOrOne,
         };
@@ -41,7 +41,7 @@ internal static class TestCommand
             {
                 var changes = await Changes.SinceAsync(parsed.GetValue(changed), stop);
                 chosen = changes.Affect(chosen);
-                Console.Out.WriteLine($"{changes.Count} files have changed, and can affect {(chosen.Count == 0 ? "no test" : string.Join(", ", chosen.Select(project => project.Title)))}");
+                Console.Out.WriteLine($"Changed files: {changes.Count}. Affected: {(chosen.Count == 0 ? "no tests" : string.Join(", ", chosen.Select(project => project.Title)))}");
                 if (chosen.Count == 0) return 0;
             }
 
@@ -69,8 +69,8 @@ internal static class TestCommand
         TestCount count;
         try
         {
-            var publishing = chosen.Count > FewProjects ? HostPrograms.PublishAsync(tell, stop) : Task.FromResult("");
-            servers.Add(await TestServers.StartAsync(folders[0], tell, stop)); // before the others: programs may have to be installed
+            var publishing = chosen.Count > FewProjects ? HostPrograms.PublishAsync(tell, stop) : Task.FromResult<string?>(null);
+            servers.Add(await TestServers.StartAsync(folders[0], tell, stop)); // first, because it may install programs
             var programs = await publishing;
             var besides = new ConcurrentQueue<TestProject>(chosen.Where(project => !project.RunsAlone));
             var alone = new ConcurrentQueue<TestProject>(chosen.Where(project => project.RunsAlone));

@@ -3,8 +3,8 @@ using QueueScale.Local;
 
 namespace QueueScale.Cli.Testing;
 
-/// <summary>The files that differ from a commit, and the test projects that they can affect.</summary>
-/// <param name="files">Paths below the checkout.</param>
+/// <summary>Changed files, and the test projects that they can affect.</summary>
+/// <param name="files">Paths relative to the checkout.</param>
 internal sealed class Changes(IReadOnlyList<string> files)
 {
     private readonly Dictionary<string, string[]> _references = Directory.EnumerateFiles(Checkout.Root, "*.csproj", SearchOption.AllDirectories)
@@ -13,9 +13,11 @@ internal sealed class Changes(IReadOnlyList<string> files)
 
     private readonly Dictionary<string, string> _sources = []; // by folder
 
-    /// <summary>What is not in <paramref name="commit"/>, committed since or not, added files too.</summary>
-    /// <param name="commit">Null for the one where this branch left the branch that it is to go to.</param>
-    /// <exception cref="LocalProblem">There is no such commit; says how to name one.</exception>
+    /// <summary>All changes since a commit, committed or not, with untracked files.</summary>
+    /// <param name="commit">Null for the merge base with the branch's upstream.</param>
+    /// <param name="stop">Ends it.</param>
+    /// <exception cref="UsageProblem">No commit is given and there is no merge base.</exception>
+    /// <exception cref="LocalProblem">There is no such commit.</exception>
     public static async Task<Changes> SinceAsync(string? commit, CancellationToken stop)
     {
         try
@@ -24,16 +26,16 @@ internal sealed class Changes(IReadOnlyList<string> files)
         }
         catch (LocalProblem problem)
         {
-            throw new UsageProblem($"Since when? This branch follows no other one; name a commit: --changed COMMIT ({problem.Message})");
+            throw new UsageProblem($"There is no merge base with an upstream branch; name a commit: --changed COMMIT. {problem.Message}");
         }
 
         return new([.. await GitAsync(["diff", "--name-only", "--no-renames", commit, "--"], stop), .. await GitAsync(["ls-files", "--others", "--exclude-standard"], stop)]);
     }
 
-    /// <summary>How many files differ.</summary>
+    /// <summary>Number of changed files.</summary>
     public int Count => files.Count;
 
-    /// <summary>Those of <paramref name="projects"/> whose result may change, those that depend on the least first.</summary>
+    /// <summary>The projects whose results may change, fewest dependencies first.</summary>
     public IReadOnlyList<TestProject> Affect(IEnumerable<TestProject> projects)
     {
         var needs = projects.ToDictionary(project => project, project => NeededBy(project.Folder));
@@ -44,9 +46,9 @@ internal sealed class Changes(IReadOnlyList<string> files)
             IsForAll(file) || (OwnerOf(file) is { } owner && tested.Contains(owner) ? needed.Contains(owner) : needed.Any(folder => Mentions(folder, file)));
     }
 
-    // What the compiler reads for every project, and what each test program is built with.
+    // Build settings, and sources that every test project compiles.
     private static bool IsForAll(string file) =>
-        Path.GetDirectoryName(file) is "" or "tests" && Path.GetExtension(file) is ".props" or ".targets" or ".json" or ".editorconfig" or ".sln" or ".cs";
+        Path.GetDirectoryName(file) is ("" or "tests") && Path.GetExtension(file) is ".props" or ".targets" or ".json" or ".editorconfig" or ".sln" or ".cs";
 
     private string? OwnerOf(string file)
     {
@@ -58,7 +60,7 @@ internal sealed class Changes(IReadOnlyList<string> files)
         return null;
     }
 
-    /// <summary>The folders of a project and of all that it references, directly or not.</summary>
+    /// <summary>The folders of a project and of everything it references, directly or indirectly.</summary>
     private HashSet<string> NeededBy(string folder)
     {
         var (needed, next) = (new HashSet<string>(), new Queue<string>([folder]));
@@ -70,7 +72,7 @@ internal sealed class Changes(IReadOnlyList<string> files)
         return needed;
     }
 
-    // Files of no project, such as manifests and pages, are read by tests that name their folder or themselves.
+    // A file outside all projects, such as a manifest or a page, affects the tests whose source names the file or its top folder.
     private bool Mentions(string folder, string file)
     {
         if (!folder.StartsWith(Path.Combine(Checkout.Root, "tests"), StringComparison.Ordinal)) return false;
@@ -82,5 +84,5 @@ internal sealed class Changes(IReadOnlyList<string> files)
         [.. XDocument.Load(project).Descendants("ProjectReference").Select(reference => Path.GetDirectoryName(Path.GetFullPath(reference.Attribute("Include")!.Value, Path.GetDirectoryName(project)!))!)];
 
     private static async Task<string[]> GitAsync(string[] arguments, CancellationToken stop) =>
-        (await ProgramRun.OutputAsync("git", arguments, stop)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        (await ProgramRun.OutputAsync(["git", .. arguments], folder: Checkout.Root, cancellation: stop)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 }

@@ -8,10 +8,10 @@ namespace QueueScale.Cli.Testing;
 /// <param name="project">The project.</param>
 /// <param name="servers">The run folder of the servers that its tests use.</param>
 /// <param name="others">Run folders that are used by tests of other projects meanwhile.</param>
-/// <param name="programs">The folder of the programs that tests start; empty for those that the build made.</param>
+/// <param name="programs">The folder of the programs that tests start; null to take them from the build's output.</param>
 /// <param name="seed">Decides the order of the tests.</param>
 /// <param name="timings">Takes what each part took.</param>
-internal sealed class TestProcess(TestProject project, RunFolder servers, IReadOnlyList<RunFolder> others, string programs, int seed, Timings timings)
+internal sealed class TestProcess(TestProject project, RunFolder servers, IReadOnlyList<RunFolder> others, string? programs, int seed, Timings timings)
 {
     // A test that hangs must not hang the whole run.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);

@@ -20,7 +20,7 @@ internal sealed class ComposeServers(RunFolder folder)
         limit.CancelAfter(AnswerPatience);
         try
         {
-            return (await Command.RunAsync(["docker", "compose", "version"], cancellation: limit.Token)).Succeeded && (await Command.RunAsync(["docker", "info"], cancellation: limit.Token)).Succeeded;
+            return (await ProgramRun.RunAsync(["docker", "compose", "version"], cancellation: limit.Token)).Succeeded && (await ProgramRun.RunAsync(["docker", "info"], cancellation: limit.Token)).Succeeded;
         }
         catch (Exception error) when (error is LocalProblem or OperationCanceledException && !cancellation.IsCancellationRequested)
         {

@@ -86,7 +86,7 @@ public sealed class ComposeUpdate(Tell tell, CancellationToken cancellation)
 
     private static async Task<LocalProblem> NotReadyAsync(string id)
     {
-        var log = await Command.RunAsync(["docker", "logs", "--tail", "5", id]);
+        var log = await ProgramRun.RunAsync(["docker", "logs", "--tail", "5", id]);
         return new($"A new one does not become ready. The end of its log:\n  {(log.Output + log.Error).Trim().ReplaceLineEndings("\n  ")}");
     }
 

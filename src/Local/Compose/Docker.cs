@@ -10,11 +10,6 @@ internal static class Docker
 
     /// <returns>What it printed.</returns>
     /// <exception cref="LocalProblem">It failed: with the end of what it said.</exception>
-    public static async Task<string> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellation, IReadOnlyDictionary<string, string?>? settings = null)
-    {
-        var command = await Command.RunAsync(["docker", .. arguments], settings, cancellation);
-        return command.Succeeded
-            ? command.Output.Trim()
-            : throw new LocalProblem($"`docker {string.Join(' ', arguments)}` failed:\n  {string.Join("\n  ", (command.Output + command.Error).Trim().Split('\n').TakeLast(12))}");
-    }
+    public static Task<string> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellation, IReadOnlyDictionary<string, string?>? settings = null) =>
+        ProgramRun.OutputAsync(["docker", .. arguments], settings, cancellation: cancellation);
 }

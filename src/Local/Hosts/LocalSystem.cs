@@ -107,7 +107,7 @@ public sealed class LocalSystem(RunFolder folder)
     public static async Task<string> MigrateAsync(string postgres, CancellationToken cancellation = default)
     {
         var settings = new Dictionary<string, string?> { ["ConnectionStrings__Postgres"] = postgres };
-        var result = await Command.RunAsync([Dotnet.Host, Checkout.ProgramOf(HostProcess.Api), "migrate"], settings, cancellation);
+        var result = await ProgramRun.RunAsync([Dotnet.Host, Checkout.ProgramOf(HostProcess.Api), "migrate"], settings, cancellation: cancellation);
         return result.Succeeded
             ? result.Output.Trim()
             : throw new LocalProblem($"The schema could not be brought up to date:\n  {(result.Output + result.Error).Trim().ReplaceLineEndings("\n  ")}");

@@ -111,12 +111,12 @@ internal static class AptGet
         if (SearchPath.Find("systemctl", "/usr/bin") is { } systemctl)
         {
             string[] units = [.. byUnit[true].Select(link => Path.GetFileName(link))];
-            await Command.RunAsync([systemctl, "disable", .. units]);
-            if (Directory.Exists("/run/systemd/system")) await Command.RunAsync([systemctl, "stop", .. units]);
+            await ProgramRun.RunAsync([systemctl, "disable", .. units]);
+            if (Directory.Exists("/run/systemd/system")) await ProgramRun.RunAsync([systemctl, "stop", .. units]);
         }
         if (SearchPath.Find("update-rc.d", "/usr/sbin") is { } updateRc)
         {
-            foreach (var script in byUnit[false].Select(ServiceOf).Distinct()) await Command.RunAsync([updateRc, script!, "disable"]);
+            foreach (var script in byUnit[false].Select(ServiceOf).Distinct()) await ProgramRun.RunAsync([updateRc, script!, "disable"]);
         }
         foreach (var link in StartLinks().Intersect(links).ToArray()) File.Delete(link); // where a tool is missing
     }

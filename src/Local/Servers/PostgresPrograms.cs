@@ -16,7 +16,7 @@ internal sealed partial record PostgresPrograms(string Folder, int Major)
         var found = new List<PostgresPrograms>();
         foreach (var folder in Folders())
         {
-            var version = await Command.RunAsync([Path.Combine(folder, "postgres"), "--version"]); // postgres (PostgreSQL) 15.18 (Debian ...)
+            var version = await ProgramRun.RunAsync([Path.Combine(folder, "postgres"), "--version"]); // postgres (PostgreSQL) 15.18 (Debian ...)
             if (Version().Match(version.Output) is { Success: true } match) found.Add(new(folder, int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)));
         }
         return found.Where(programs => major is null || programs.Major == major).MaxBy(programs => programs.Major);

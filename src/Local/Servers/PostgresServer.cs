@@ -147,7 +147,7 @@ public sealed class PostgresServer
             Posix.ChangeOwner(home, user);
         }
 
-        var usable = await Command.RunAsync([.. user.Prefix, "test", "-O", home, "-a", "-w", home, "-a", "-x", home], cancellation: cancellation);
+        var usable = await ProgramRun.RunAsync([.. user.Prefix, "test", "-O", home, "-a", "-w", home, "-a", "-x", home], cancellation: cancellation);
         if (!usable.Succeeded && !existed) Directory.Delete(home);
         return usable.Succeeded;
     }
@@ -181,10 +181,10 @@ public sealed class PostgresServer
         if (user is not null) Posix.ChangeOwner(password, user);
 
         var fresh = Path.Combine(home, $"initdb-{Guid.NewGuid():N}");
-        var made = await Command.RunAsync(
+        var made = await ProgramRun.RunAsync(
             [.. user?.Prefix ?? [], programs.InitDb, "-D", fresh, "-U", Owner, $"--pwfile={password}", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"],
             new Dictionary<string, string?> { ["HOME"] = home, [RunFolder.Marker] = _folder.FullPath },
-            cancellation);
+            cancellation: cancellation);
         File.Delete(password);
         if (!made.Succeeded) throw new LocalProblem($"PostgreSQL's initdb failed:\n  {(made.Error + made.Output).Trim().ReplaceLineEndings("\n  ")}");
         Directory.Move(fresh, data);
@@ -224,11 +224,11 @@ public sealed class PostgresServer
         }
     }
 
-    private Task<Command> PsqlAsync(PostgresPrograms programs, string sql, string database, CancellationToken cancellation) =>
-        Command.RunAsync(
+    private Task<ProgramRun> PsqlAsync(PostgresPrograms programs, string sql, string database, CancellationToken cancellation) =>
+        ProgramRun.RunAsync(
             [programs.Psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", $"{Port}", "-U", Owner, "-d", database, "-c", sql],
             new Dictionary<string, string?> { ["PGPASSWORD"] = Password, ["PGCONNECT_TIMEOUT"] = "5", ["PGGSSENCMODE"] = "disable" },
-            cancellation);
+            cancellation: cancellation);
 
     private static string Quoted(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 

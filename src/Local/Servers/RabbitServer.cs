@@ -117,7 +117,7 @@ public sealed class RabbitServer
             ["RABBITMQ_CONF_ENV_FILE"] = "/dev/null",
             ["ERL_EPMD_PORT"] = $"{_portMapper.Port}",
         };
-        var result = await Command.RunAsync([Programs().Control, "--quiet", "--node", Node, .. arguments], variables, cancellation);
+        var result = await ProgramRun.RunAsync([Programs().Control, "--quiet", "--node", Node, .. arguments], variables, cancellation: cancellation);
         return result.Succeeded ? result.Output.Trim() : throw new LocalProblem($"rabbitmqctl {string.Join(' ', arguments)} failed: {(result.Output + result.Error).Trim()}");
     }
 

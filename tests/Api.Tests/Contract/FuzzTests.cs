@@ -34,18 +34,18 @@ public sealed class FuzzTests(ContractApi api, ITestOutputHelper output)
         var busy = new ConcurrentQueue<int>();
         await Parallel.ForAsync(0, Requests, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (n, _) =>
         {
-            if (wrong.Count <= 5 && !await IsTakenAsync(n))
+            if (wrong.Count <= 5 && !await IsSettledAsync(n))
             {
                 busy.Enqueue(n);
             }
         });
 
-        // What was refused because others were served is answered when it comes alone; a machine that is busy with something else is no fault of the request either.
+        // A request rejected with 503 because others were in progress must succeed or fail for its own reasons once it runs alone.
         foreach (var n in busy)
         {
-            for (var attempt = 1; !await IsTakenAsync(n, isLast: attempt == Attempts) && attempt < Attempts; attempt++)
+            for (var attempt = 1; !await IsSettledAsync(n, isLast: attempt == Attempts); attempt++)
             {
-                await Task.Delay(TimeSpan.FromSeconds(2), TestContext.Current.CancellationToken); // as the answer asks for
+                await Task.Delay(TimeSpan.FromSeconds(2), TestContext.Current.CancellationToken); // Retry-After
             }
         }
 
@@ -63,10 +63,10 @@ public sealed class FuzzTests(ContractApi api, ITestOutputHelper output)
         }
 
         Assert.Equal(types.Keys.Order(), (await api.Stage.QueryAsync<string>("select distinct type from jobs")).Order());
-        await api.Stage.ExecuteAsync("delete from bulk_requests; delete from schedules"); // they would go on beneath the tests that follow
+        await api.Stage.ExecuteAsync("delete from bulk_requests; delete from schedules"); // they would keep running during later tests
 
-        // False: 503, to be sent again.
-        async Task<bool> IsTakenAsync(int n, bool isLast = false)
+        // Returns false for a 503 that is worth another attempt.
+        async Task<bool> IsSettledAsync(int n, bool isLast = false)
         {
             var (call, request) = fuzzer.Make(seed, n);
             using (request)

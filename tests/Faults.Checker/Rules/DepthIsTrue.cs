@@ -30,15 +30,15 @@ internal static class DepthIsTrue
         {
             var since = Since(evidence, sample);
             var near = table.Where(reading => reading.Until >= since && reading.From <= sample.After.Until && reading.Queues is not null).ToArray();
-            if (near.Length == 0 && LastBeforeSilence(table, since) is { } last)
-            {
-                near = [last];
-            }
-
             if (near.Length == 0)
             {
-                wrong.Add(($"{sample.Who} showed a depth", $"at {sample.Shown.From:HH:mm:ss.f}, although PostgreSQL had not answered since {since:HH:mm:ss.f}", double.MaxValue));
-                continue;
+                if (LastBeforeSilence(table, since) is not { } last)
+                {
+                    wrong.Add(($"{sample.Who} showed a depth", $"at {sample.Shown.From:HH:mm:ss.f}, although PostgreSQL had not answered since {since:HH:mm:ss.f}", double.MaxValue));
+                    continue;
+                }
+
+                near = [last];
             }
 
             foreach (var queue in near.Append(sample.Shown).SelectMany(reading => reading.Queues!).Select(depth => depth.Queue).Distinct())
@@ -81,7 +81,8 @@ internal static class DepthIsTrue
         return sample.Shown.From - (isCalm ? Tick + Reading : longest);
     }
 
-    /// <summary>The last look that was answered, if an answer may still have come at <paramref name="since"/> or later, before the first look without one.</summary>
+    /// <summary>The latest reading that began by <paramref name="since"/>, or null if it failed. If it succeeded, the API may have read the table after it,
+    /// before the first reading that failed.</summary>
     private static DepthReading? LastBeforeSilence(DepthReading[] table, DateTime since) =>
         table.Where(reading => reading.From <= since).MaxBy(reading => reading.From) is { Queues: not null } last ? last : null;
 

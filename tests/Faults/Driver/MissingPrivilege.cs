@@ -11,7 +11,7 @@ public sealed class MissingPrivilege(string message, Exception? inner = null) : 
     /// <summary>Runs a program that only the mighty may run.</summary>
     internal static async Task RunAsync(string what, IReadOnlyList<string> line, CancellationToken cancellation = default)
     {
-        var result = await Command.RunAsync(line, new Dictionary<string, string?> { ["LC_ALL"] = "C" }, cancellation);
+        var result = await ProgramRun.RunAsync(line, new Dictionary<string, string?> { ["LC_ALL"] = "C" }, cancellation: cancellation);
         if (result.Succeeded) return;
 
         var message = $"{what} failed: `{string.Join(' ', line)}` said: {result.Error.Trim()}";

@@ -7,18 +7,22 @@ namespace QueueScale.Local;
 /// <param name="ExitCode">Its exit code.</param>
 /// <param name="Output">What it wrote to its output.</param>
 /// <param name="Error">What it wrote to its error output.</param>
-internal sealed record Command(int ExitCode, string Output, string Error)
+public sealed record ProgramRun(int ExitCode, string Output, string Error)
 {
     public bool Succeeded => ExitCode == 0;
 
-    /// <summary>Runs <paramref name="line"/>, a program and its arguments.</summary>
+    /// <summary>Runs a program.</summary>
+    /// <param name="line">The program and its arguments.</param>
+    /// <param name="environment">Variables besides those of this process.</param>
+    /// <param name="folder">Where it runs.</param>
+    /// <param name="cancellation">Kills it.</param>
     /// <exception cref="LocalProblem">There is no such program.</exception>
-    public static async Task<Command> RunAsync(
-        IReadOnlyList<string> line, IReadOnlyDictionary<string, string?>? environment = null, CancellationToken cancellation = default)
+    public static async Task<ProgramRun> RunAsync(
+        IReadOnlyList<string> line, IReadOnlyDictionary<string, string?>? environment = null, string folder = "/", CancellationToken cancellation = default)
     {
         var info = new ProcessStartInfo(line[0], line.Skip(1))
         {
-            WorkingDirectory = "/",
+            WorkingDirectory = folder,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -39,6 +43,18 @@ internal sealed record Command(int ExitCode, string Output, string Error)
             process.Kill(entireProcessTree: true);
             throw;
         }
+    }
+
+    /// <summary>Runs a program that must succeed.</summary>
+    /// <returns>What it wrote to its output.</returns>
+    /// <exception cref="LocalProblem">There is no such program, or it failed: with the last lines that it wrote.</exception>
+    public static async Task<string> OutputAsync(
+        IReadOnlyList<string> line, IReadOnlyDictionary<string, string?>? environment = null, string folder = "/", CancellationToken cancellation = default)
+    {
+        var run = await RunAsync(line, environment, folder, cancellation);
+        return run.Succeeded
+            ? run.Output.Trim()
+            : throw new LocalProblem($"`{string.Join(' ', line)}` failed:\n  {string.Join("\n  ", (run.Output + run.Error).Trim().Split('\n').TakeLast(12))}");
     }
 
     private static Process Begin(ProcessStartInfo info)
